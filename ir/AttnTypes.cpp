@@ -1,0 +1,31 @@
+//===- AttnTypes.cpp - Weight handles, caches, ragged rows ----------------===//
+#include "ir/Attn.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+#define GET_TYPEDEF_CLASSES
+#include "ir/AttnTypes.cpp.inc"
+
+void AttnDialect::registerTypes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ir/AttnTypes.cpp.inc"
+      >();
+}
+
+Type RaggedType::parse(AsmParser &parser) {
+  std::string axis;
+  if (parser.parseLess() || parser.parseKeywordOrString(&axis) || parser.parseGreater())
+    return {};
+  return RaggedType::get(parser.getContext(), StringAttr::get(parser.getContext(), axis));
+}
+
+void RaggedType::print(AsmPrinter &printer) const {
+  printer << '<';
+  printer.printKeywordOrString(getAxis().getValue());
+  printer << '>';
+}
