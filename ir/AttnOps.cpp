@@ -347,3 +347,10 @@ LogicalResult FusedLinearOp::verify() {
     }
   return success();
 }
+
+LogicalResult TileEpilogueOp::verify() {
+  Block &body = getEpilogue().front();
+  if (body.getNumArguments() != getProducts().size() || body.getTerminator()->getNumOperands() != getTargets().size())
+    return emitOpError("C1: one region argument a product, one target a yielded value");
+  return success();
+}

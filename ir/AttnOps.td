@@ -367,11 +367,18 @@ def Attn_FusedLinearOp : Attn_Op<"fused_linear", [Attn_SequenceFlowOpInterface, 
   let hasVerifier = 1;
 }
 
-def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ScoreMapOp", "AttentionOp", "FusedLinearOp"]>]> {
+def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ScoreMapOp", "AttentionOp", "FusedLinearOp", "TileRowsOp", "TileEpilogueOp"]>]> {
   let summary = "the results of a region";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
+
+//===----------------------------------------------------------------------===//
+// Memory and tiles
+//===----------------------------------------------------------------------===//
+
+include "ir/AttnMemoryOps.td"
+include "ir/AttnLinearTileOps.td"
 
 #endif

@@ -27,9 +27,9 @@ enum class ModelKind : uint8_t {
 enum class ArgKind : uint8_t {
   Tokens,     // 1 slot: i32 [axis]
   TokenTypes, // 1 slot: i32 [axis]
-  Rows,       // 4 slots, of one ragged axis: positions i32 [axis]; starts i64 [sequences + 1], the first row of each
-              // sequence; past i64 [sequences], the position of each sequence's first row; slots i64 [sequences], the
-              // cache slot of each sequence
+  Rows,       // 5 slots, of one ragged axis: positions i32 [axis]; sequences i32 [axis], each row's sequence, from 0; starts
+              // i64 [sequences + 1], the first row of each sequence; past i64 [sequences], the position of each sequence's
+              // first row; slots i64 [sequences], the cache slot of each sequence
   Wanted,     // 1 slot: i32 [output], the rows whose outputs are wanted
   Cache,      // 1 slot: f32, the pool of all slots and layers (see CacheLayer)
   Input,      // 1 slot: a named tensor, row-major
