@@ -1,0 +1,138 @@
+#include "codegen/pack/tokenizer/TableWriter.h"
+
+#include "codegen/pack/tokenizer/CharacterData.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace heed {
+
+namespace {
+
+/// Appends sections behind a header.
+class Blob {
+public:
+  explicit Blob(size_t headerSize) : bytes(headerSize) {}
+
+  template <typename T> TableSection add(const T *data, size_t count) {
+    bytes.resize((bytes.size() + 7) & ~size_t(7));
+    TableSection section{static_cast<uint32_t>(bytes.size()),
+                         static_cast<uint32_t>(count * sizeof(T))};
+    const char *from = reinterpret_cast<const char *>(data);
+    bytes.insert(bytes.end(), from, from + count * sizeof(T));
+    return section;
+  }
+  template <typename Container> TableSection add(const Container &items) {
+    return add(items.data(), items.size());
+  }
+
+  std::vector<char> bytes;
+};
+
+} // namespace
+
+/// Places entries 0..count-1 by their hashes; at most 4/5 of the slots are
+/// taken.
+template <typename Hash>
+static std::vector<uint32_t> makeSlots(size_t count, Hash hashOf) {
+  size_t size = std::bit_ceil(count + count / 4 + 1);
+  std::vector<uint32_t> slots(size, 0);
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t hash = hashOf(i);
+    size_t at = hash & (size - 1);
+    while (slots[at] != 0)
+      at = (at + 1) & (size - 1);
+    slots[at] = (hash & ~SlotIndexMask) | static_cast<uint32_t>(i + 1);
+  }
+  return slots;
+}
+
+static std::vector<uint32_t> sortedWholeTokens(const TokenizerModel &model) {
+  std::vector<uint32_t> ids;
+  for (uint32_t id = 0; id < model.bytes.size(); ++id)
+    if (model.tokenFlags[id] & (TokenSpecial | TokenWhole))
+      ids.push_back(id);
+  std::sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) {
+    return model.bytes[a] < model.bytes[b];
+  });
+  return ids;
+}
+
+/// The class bits that the kind's scanner asks for.
+static uint8_t wantedClasses(const TokenizerModel &model) {
+  if (model.kind == TokenizerKind::WordPiece)
+    return ClassSpace | ClassPunct | ClassDropped | ClassCjk | ClassMapped;
+  if (model.rule != PreTokenizer::None)
+    return ClassLetter | ClassNumber | ClassSpace;
+  return 0;
+}
+
+static void addTokens(Blob &blob, TableHeader &head,
+                      const TokenizerModel &model) {
+  std::vector<uint32_t> offsets{0};
+  std::string bytes;
+  for (const std::string &token : model.bytes) {
+    bytes += token;
+    offsets.push_back(static_cast<uint32_t>(bytes.size()));
+    head.longestToken =
+        std::max(head.longestToken, static_cast<uint32_t>(token.size()));
+  }
+  head.tokenOffsets = blob.add(offsets);
+  head.tokenBytes = blob.add(bytes);
+  head.tokenFlags = blob.add(model.tokenFlags);
+  head.wholeTokens = blob.add(sortedWholeTokens(model));
+
+  // Byte-level BPE finds its tokens by merging; the others by their bytes.
+  bool byMerging =
+      model.kind == TokenizerKind::ByteBpe && !(model.flags & WholePieceFirst);
+  if (!byMerging)
+    head.tokenSlots = blob.add(makeSlots(model.bytes.size(), [&](size_t id) {
+      return finishHash(hashBytes(model.bytes[id]));
+    }));
+  if (model.kind == TokenizerKind::ByteBpe) {
+    std::vector<int32_t> byteIds(256, model.missingByte);
+    for (size_t id = 0; id < model.bytes.size(); ++id)
+      if (model.tokenFlags[id] & TokenByte)
+        byteIds[static_cast<uint8_t>(model.bytes[id][0])] =
+            static_cast<int32_t>(id);
+    head.byteIds = blob.add(byteIds);
+    head.merges = blob.add(model.merges);
+    head.mergeSlots = blob.add(makeSlots(model.merges.size(), [&](size_t rank) {
+      return hashPair(model.merges[rank].left, model.merges[rank].right);
+    }));
+  }
+}
+
+std::vector<char> writeTable(const TokenizerModel &model,
+                             std::string_view chat) {
+  TableHeader head{};
+  std::memcpy(head.magic, TableMagic, sizeof(TableMagic));
+  head.version = TableVersion;
+  head.kind = model.kind;
+  head.rule = model.rule;
+  head.flags = model.flags;
+  head.tokenCount = static_cast<uint32_t>(model.names.size());
+  head.maxLength = model.maxLength;
+  head.maxWordChars = model.maxWordChars;
+  head.special = model.special;
+  head.frameStart = model.frameStart;
+  head.frameEnd = model.frameEnd;
+
+  Blob blob(sizeof(TableHeader));
+  addTokens(blob, head, model);
+  if (uint8_t wanted = wantedClasses(model)) {
+    CharacterData data =
+        makeCharacterData(wanted, model.lowerCase, model.stripAccents);
+    head.classIndex = blob.add(data.index);
+    head.classBlocks = blob.add(data.blocks);
+    head.mappings = blob.add(data.mappings);
+    head.mappingBytes = blob.add(data.mappingBytes);
+  }
+  head.chat = blob.add(chat);
+  blob.bytes.resize((blob.bytes.size() + 7) & ~size_t(7));
+  head.size = static_cast<uint32_t>(blob.bytes.size());
+  std::memcpy(blob.bytes.data(), &head, sizeof(head));
+  return std::move(blob.bytes);
+}
+
+} // namespace heed

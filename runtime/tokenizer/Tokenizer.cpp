@@ -1,0 +1,133 @@
+#include "runtime/tokenizer/Tokenizer.h"
+
+#include "runtime/tokenizer/PairMerger.h"
+#include "runtime/tokenizer/PieceScanner.h"
+#include "runtime/tokenizer/StreamDecoder.h"
+#include "runtime/tokenizer/Utf8.h"
+#include "runtime/tokenizer/WholeTokens.h"
+#include "runtime/tokenizer/WordPiece.h"
+
+#include <algorithm>
+
+namespace heed {
+
+Result<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
+  Result<Table> table = Table::open(blob);
+  if (!table)
+    return table.error();
+  switch (table->header().kind) {
+  case TokenizerKind::ByteBpe:
+  case TokenizerKind::WordPiece:
+  case TokenizerKind::Chars:
+    return Tokenizer(*table);
+  case TokenizerKind::Unigram:
+  case TokenizerKind::SentencePieceBpe:
+    break;
+  }
+  return Error{"the tokenizer table is of a kind that this heed cannot run"};
+}
+
+static void encodeChars(const Table &table, std::string_view text,
+                        std::vector<int32_t> &ids, size_t enough) {
+  for (size_t at = 0; at < text.size() && ids.size() < enough;) {
+    size_t size = characterAt(text, at).size;
+    int32_t id = table.find(text.substr(at, size));
+    ids.push_back(id == NoToken ? table.header().special.unk : id);
+    at += size;
+  }
+}
+
+static void encodeBytePairs(const Table &table, std::string_view text,
+                            std::vector<int32_t> &ids, size_t enough) {
+  std::string spaced;
+  if (table.has(AddPrefixSpace) && !text.starts_with(' ')) {
+    spaced.append(" ").append(text);
+    text = spaced;
+  }
+  PieceScanner scanner(table, text);
+  PairMerger merger(table);
+  std::string_view piece;
+  while (ids.size() < enough && scanner.next(piece))
+    merger.encode(piece, ids);
+}
+
+/// Appends the ids of text without whole tokens, up to `enough` ids or a few
+/// more.
+void Tokenizer::encodePlain(std::string_view text, std::vector<int32_t> &ids,
+                            size_t enough) const {
+  if (text.empty())
+    return;
+  switch (kind()) {
+  case TokenizerKind::ByteBpe:
+    return encodeBytePairs(table, text, ids, enough);
+  case TokenizerKind::WordPiece:
+    return WordPiece(table).encode(text, ids, enough);
+  case TokenizerKind::Chars:
+    return encodeChars(table, text, ids, enough);
+  case TokenizerKind::Unigram:
+  case TokenizerKind::SentencePieceBpe:
+    return; // open() refuses these
+  }
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text,
+                                       const EncodeOptions &options) const {
+  std::string repaired;
+  if (!isUtf8(text)) {
+    repaired = withValidUtf8(text);
+    text = repaired;
+  }
+  int32_t first = options.addSpecial ? table.header().frameStart : NoToken;
+  int32_t last = options.addSpecial ? table.header().frameEnd : NoToken;
+  size_t limit = options.truncateTo ? options.truncateTo : ~size_t(0);
+  size_t enough = limit - std::min<size_t>(limit, last != NoToken);
+
+  std::vector<int32_t> ids;
+  if (first != NoToken)
+    ids.push_back(first);
+  for (size_t at = 0; at < text.size() && ids.size() < enough;) {
+    WholeToken found = findWholeToken(table, text, at, options.parseSpecial);
+    size_t end = found.id == NoToken ? text.size() : found.begin;
+    encodePlain(text.substr(at, end - at), ids, enough);
+    at = end;
+    if (found.id != NoToken) {
+      ids.push_back(found.id);
+      at = found.end;
+    }
+  }
+  if (ids.size() > enough)
+    ids.resize(enough);
+  if (last != NoToken && ids.size() < limit)
+    ids.push_back(last);
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids,
+                              bool skipSpecial) const {
+  StreamDecoder decoder(*this, skipSpecial);
+  std::string text;
+  for (int32_t id : ids)
+    text += decoder.push(id);
+  return text + decoder.flush();
+}
+
+bool Tokenizer::isEnd(int32_t id) const {
+  return id != NoToken && (id == special().eos || id == special().endOfTurn);
+}
+
+std::string_view Tokenizer::tokenBytes(int32_t id) const {
+  if (id < 0 || static_cast<uint32_t>(id) >= table.size())
+    return {};
+  return table.token(static_cast<uint32_t>(id));
+}
+
+int32_t Tokenizer::idOf(std::string_view bytes) const {
+  if (int32_t id = table.find(bytes); id != NoToken)
+    return id;
+  for (uint32_t id = 0; id < table.size(); ++id)
+    if (table.token(id) == bytes)
+      return static_cast<int32_t>(id);
+  return NoToken;
+}
+
+} // namespace heed

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/tokenizer/: small tokenizers and what Hugging Face's `tokenizers` says about hard text.
+
+Run by hand, with tokenizers 0.23.3, gguf 0.19.0 and jinja2 3.1.6 installed:
+
+    make_tokenizer_goldens.py SmolLM2-135M-Instruct.Q4_1.gguf MINILM_MODEL_FOLDER
+
+The small tokenizers are trained here and committed, so that the tests need nothing else. The goldens of the two whole
+models are compared only where the models are at hand (HEED_CACHE).
+"""
+import json
+import pathlib
+import sys
+
+import gguf
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+HERE = pathlib.Path(__file__).parent
+OUT = HERE / "tokenizer"
+HARD = (HERE / "hard_text.txt").read_bytes().decode()
+BYTES = (HERE / "hard_bytes.bin").read_bytes()
+LINES = HARD.removesuffix("\n").split("\n")
+CORPUS = [HARD, pathlib.Path(__file__).read_text()] + [
+    "one two three four five six seven eight nine ten and the of to in is that it for on with as was at by",
+    "There was a compiler. It read what people wrote about models, and wrote what machines can run. "] * 4
+
+LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+          r"|\s+(?!\S)|\s+")
+QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+
+
+def golden(name, tokenizer):
+    """Ids with special tokens parsed and the frame on; `plain` has special tokens read as text and no frame."""
+    def ids(text, **options):
+        return tokenizer.encode(text, **options).ids
+    whole = ids(HARD)
+    result = {
+        "lines": [ids(line) for line in LINES],
+        "whole": whole,
+        "bytes": ids(BYTES.decode(errors="replace")),
+        "decoded": tokenizer.decode(whole, skip_special_tokens=False),
+        "decoded_without_special": tokenizer.decode(whole, skip_special_tokens=True),
+    }
+    tokenizer.encode_special_tokens = True
+    result["plain"] = [ids(line, add_special_tokens=False) for line in LINES]
+    tokenizer.encode_special_tokens = False
+    (OUT / f"{name}.golden.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
+
+
+def digits_then_gpt2():
+    return pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+
+def byte_bpe(vocab, merges, pre_tokenizer, specials, **options):
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, **options))
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
+    return tokenizer
+
+
+def from_gguf(path):
+    """By the file's own rule: transformers' importer of GGUF forgets the digits."""
+    fields = gguf.GGUFReader(path).fields
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
+    types = fields["tokenizer.ggml.token_type"].contents()
+    assert fields["tokenizer.ggml.pre"].contents() == "smollm"
+    return byte_bpe({token: i for i, token in enumerate(tokens)}, merges, digits_then_gpt2(),
+                    [token for token, kind in zip(tokens, types) if kind == gguf.TokenType.CONTROL])
+
+
+def train_bpe(pre_tokenizer, vocab_size):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(
+        vocab_size=vocab_size, special_tokens=SPECIALS, show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    model = json.loads(tokenizer.to_str())["model"]
+    return model["vocab"], [tuple(merge) for merge in model["merges"]]
+
+
+def write_gguf(path, vocab, merges):
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(sorted(vocab, key=vocab.get))
+    writer.add_token_types([3 if i < len(SPECIALS) else 1 for i in range(len(vocab))])
+    writer.add_token_merges([" ".join(merge) for merge in merges])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_pad_token_id(2)
+    writer.add_add_bos_token(False)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def split_bpe(pattern, vocab, merges, **options):
+    return byte_bpe(vocab, merges, pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]), SPECIALS, **options)
+
+
+def bert(vocab, lowercase, max_length):
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False)
+                                  for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])])
+    if max_length:
+        tokenizer.enable_truncation(max_length)
+    return tokenizer
+
+
+def small_wordpiece():
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(CORPUS, trainers.WordPieceTrainer(
+        vocab_size=900, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
+    return json.loads(tokenizer.to_str())["model"]["vocab"]
+
+
+def chars():
+    """A token a character: BPE without merges, as examples/sums has it."""
+    tokens = ["[UNK]"] + list("0123456789+-*= ,.()") + list("abcdefghijklmnopqrstuvwxyzé中😀")
+    tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[], unk_token="[UNK]"))
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def save(name, tokenizer):
+    tokenizer.save(str(OUT / f"{name}.json"), pretty=False)
+    golden(name, Tokenizer.from_file(str(OUT / f"{name}.json")))
+
+
+def main(smollm, minilm):
+    OUT.mkdir(exist_ok=True)
+    golden("smollm2", from_gguf(smollm))
+    vocab, merges = train_bpe(digits_then_gpt2(), 1200)
+    write_gguf(OUT / "small-smollm.gguf", vocab, merges)
+    golden("small-smollm", from_gguf(OUT / "small-smollm.gguf"))
+
+    vocab, merges = train_bpe(pre_tokenizers.ByteLevel(add_prefix_space=False), 700)
+    save("small-gpt2", byte_bpe(vocab, merges, pre_tokenizers.ByteLevel(add_prefix_space=True), SPECIALS))
+    save("small-llama3", split_bpe(LLAMA3, vocab, merges[:-60], ignore_merges=True))
+    save("small-qwen2", split_bpe(QWEN2, vocab, merges))
+
+    vocab_file = pathlib.Path(minilm) / "vocab.txt"
+    vocab = {token: i for i, token in enumerate(vocab_file.read_text().removesuffix("\n").split("\n"))}
+    wheel = Tokenizer.from_file(str(pathlib.Path(minilm) / "tokenizer.json"))
+    wheel.no_padding()
+    wheel.enable_truncation(256)  # sentence-transformers' setting; the file says 128
+    golden("minilm", wheel)
+
+    vocab = small_wordpiece()
+    (OUT / "small-vocab.txt").write_text("".join(token + "\n" for token in sorted(vocab, key=vocab.get)))
+    golden("small-vocab", bert(vocab, True, 256))
+    save("small-cased", bert(vocab, False, 0))
+    save("chars", chars())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
