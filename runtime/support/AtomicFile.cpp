@@ -83,9 +83,10 @@ Result<AtomicFile> AtomicFile::create(const std::string &path, mode_t mode) {
   if (file.descriptor < 0) {
     int code = errno;
     file.temporary.clear();
-    if (code == ENOENT)
-      return Error{concat(path, ": cannot be written: the folder ",
-                          parentOf(file.target), " does not exist")};
+    std::string folder = parentOf(file.target);
+    if (::access(folder.c_str(), F_OK) != 0 && errno == ENOENT)
+      return Error{concat(path, ": cannot be written: the folder ", folder,
+                          " does not exist")};
     return Error{concat(path, ": cannot be written: ", std::strerror(code)),
                  code == ENOSPC ? Error::Machine : Error::Input};
   }
