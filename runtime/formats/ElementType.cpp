@@ -3,6 +3,7 @@
 #include "runtime/support/Text.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 
@@ -38,13 +39,11 @@ static constexpr Traits allTraits[] = {
     {ElementType::Q5_0, "q5_0", 32, 22},
     {ElementType::Q5_1, "q5_1", 32, 24},
     {ElementType::Q8_0, "q8_0", 32, 34},
-    {ElementType::Q8_1, "q8_1", 32, 36},
     {ElementType::Q2_K, "q2_k", 256, 84},
     {ElementType::Q3_K, "q3_k", 256, 110},
     {ElementType::Q4_K, "q4_k", 256, 144},
     {ElementType::Q5_K, "q5_k", 256, 176},
     {ElementType::Q6_K, "q6_k", 256, 210},
-    {ElementType::Q8_K, "q8_k", 256, 292},
     {ElementType::IQ2_XXS, "iq2_xxs", 256, 66},
     {ElementType::IQ2_XS, "iq2_xs", 256, 74},
     {ElementType::IQ2_S, "iq2_s", 256, 82},
@@ -166,6 +165,23 @@ static void decodeBlock(ElementType type, const uint8_t *at, Real *out) {
   }
 }
 
+/// Whether every element of a block is finite. With finite f16 scales no
+/// element can leave the range of f32: 65504 * 128 is the most.
+static bool isFinite(ElementType type, const uint8_t *at) {
+  switch (type) {
+  case ElementType::F64:
+    return std::isfinite(load<double>(at));
+  case ElementType::F32:
+    return std::isfinite(load<float>(at));
+  case ElementType::BF16:
+    return std::isfinite(bf16ToF32(load<uint16_t>(at)));
+  case ElementType::Q4_1:
+    return std::isfinite(loadF16(at)) && std::isfinite(loadF16(at + 2));
+  default:
+    return std::isfinite(loadF16(at));
+  }
+}
+
 bool heed::decodable(ElementType type) {
   switch (type) {
   case ElementType::F64:
@@ -206,4 +222,12 @@ Status heed::decodeToF32(ElementType type, Bytes bytes, uint64_t count,
 Status heed::decodeToF64(ElementType type, Bytes bytes, uint64_t count,
                          double *out) {
   return decode(type, bytes, count, out);
+}
+
+std::optional<uint64_t> heed::firstNonFinite(ElementType type, Bytes bytes) {
+  uint32_t step = blockBytes(type);
+  for (uint64_t block = 0; block < bytes.size() / step; ++block)
+    if (!isFinite(type, bytes.data() + block * step))
+      return block * blockElements(type);
+  return std::nullopt;
 }

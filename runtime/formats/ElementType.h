@@ -38,13 +38,11 @@ enum class ElementType : uint8_t {
   Q5_0,
   Q5_1,
   Q8_0,
-  Q8_1,
   Q2_K,
   Q3_K,
   Q4_K,
   Q5_K,
   Q6_K,
-  Q8_K,
   IQ2_XXS,
   IQ2_XS,
   IQ2_S,
@@ -88,6 +86,11 @@ bool decodable(ElementType type);
 Status decodeToF32(ElementType type, Bytes bytes, uint64_t count, float *out);
 /// The same without any rounding.
 Status decodeToF64(ElementType type, Bytes bytes, uint64_t count, double *out);
+
+/// The first element that is infinite or not a number, if one is: such weights
+/// are damaged. Reads only the scales of quantised blocks. `bytes` must be
+/// whole blocks of a decodable type.
+std::optional<uint64_t> firstNonFinite(ElementType type, Bytes bytes);
 
 /// IEEE binary16 and bfloat16 bits as the f32 of the same value.
 float f16ToF32(uint16_t bits);

@@ -50,17 +50,12 @@ public:
     // The text goes on with what was read last, which may be a whole file.
     if (size_t at = problem.find("; last read: "); at != std::string::npos)
       problem.erase(at);
-    problem = printable(problem);
+    problem = printable(problem, 200);
     return false;
   }
 
 private:
   static constexpr size_t deepest = 64;
-
-  static std::string printable(std::string_view text) {
-    std::string escaped = inQuotes(text.substr(0, 200));
-    return escaped.substr(1, escaped.size() - 2);
-  }
 
   /// Puts a value where the document goes on; gives its place.
   json *place(json value) {

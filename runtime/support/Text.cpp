@@ -30,10 +30,9 @@ static size_t sequenceLength(std::string_view text) {
   return length;
 }
 
-std::string heed::inQuotes(std::string_view text) {
-  constexpr size_t longest = 80;
+std::string heed::printable(std::string_view text, size_t longest) {
   constexpr char hex[] = "0123456789abcdef";
-  std::string out = "'";
+  std::string out;
   size_t at = 0;
   while (at < text.size() && at < longest) {
     uint8_t byte = static_cast<uint8_t>(text[at]);
@@ -48,7 +47,11 @@ std::string heed::inQuotes(std::string_view text) {
   }
   if (at < text.size())
     out += "...";
-  return out += "'";
+  return out;
+}
+
+std::string heed::inQuotes(std::string_view text) {
+  return "'" + printable(text, 80) + "'";
 }
 
 std::string heed::shapeText(std::span<const int64_t> shape) {

@@ -23,9 +23,12 @@ template <typename... Pieces> std::string concat(const Pieces &...pieces) {
   return out;
 }
 
-/// `text` in single quotes, on one line whatever it holds: control characters
-/// and bytes beyond ASCII that are not valid UTF-8 become \xNN, and more than
-/// 80 bytes are cut. For names that come out of files we do not trust.
+/// `text` on one line, whatever it holds: control characters and bytes that are
+/// not valid UTF-8 become \xNN, and what is over `longest` bytes becomes "...".
+/// For names that come out of files we do not trust.
+std::string printable(std::string_view text, size_t longest);
+
+/// The same in single quotes, for names: at most 80 bytes.
 std::string inQuotes(std::string_view text);
 
 /// "[2, 3]".
