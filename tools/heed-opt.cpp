@@ -1,5 +1,6 @@
 //===- heed-opt.cpp - Runs passes on IR, with the MLIR conventions --------===//
 #include "ir/Attn.h"
+#include "passes/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -9,6 +10,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
+  heed::registerAttnPasses();
   registry.insert<heed::attn::AttnDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
 }

@@ -1,0 +1,51 @@
+//===- Passes.td - Every pass: its flag, what it does, what it declines ----===//
+//
+// Flag attn-fuse-mask-softmax is passes/FuseMaskSoftmax.cpp is tests/passes/fuse-mask-softmax.mlir.
+//
+//===----------------------------------------------------------------------===//
+#ifndef HEED_PASSES_PASSES_TD
+#define HEED_PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// model -> fused
+//===----------------------------------------------------------------------===//
+
+def FuseMaskSoftmax : Pass<"attn-fuse-mask-softmax"> {
+  let summary = "attn.mask and the attn.softmax after it become attn.masked_softmax";
+  let description = [{ Declines when the masked scores have another user: they would be made all the same. }];
+}
+
+def FuseAttention : Pass<"attn-fuse-attention"> {
+  let summary = "scores, score rules, softmax and combine become one attn.attention; scores are never stored";
+  let description = [{
+    Declines when scores or probabilities have another user, when a mask stands apart from its softmax, or when the
+    parts disagree on rows or keys.
+  }];
+}
+
+def FormLinears : Pass<"attn-form-linears"> {
+  let summary = "every attn.linear becomes an attn.fused_linear with nothing before or after it";
+  let description = [{ Not a fusion: the passes that follow and code generation meet one kind of linear. }];
+}
+
+def MergeLinears : Pass<"attn-merge-linears"> {
+  let summary = "linears of the same input (q, k and v; gate and up) become one with several weights";
+  let description = [{ Declines a linear whose weight is made after the first linear of its input. }];
+}
+
+def FusePrologue : Pass<"attn-fuse-prologue"> {
+  let summary = "a norm that feeds only linears moves into them";
+  let description = [{ Declines when something else reads the normalised rows. }];
+}
+
+def FuseEpilogue : Pass<"attn-fuse-epilogue"> {
+  let summary = "what follows a linear on the same rows moves into it";
+  let description = [{
+    Bias, activation, scale, gate (mul), residual (add), split_heads, rope and cache_append. merge_heads stays outside:
+    it is a view. Declines when the value has another user, or when another operand is made too late.
+  }];
+}
+
+#endif
