@@ -1,0 +1,252 @@
+#include "passes/masks/TileBounds.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace heed::masks;
+using namespace mlir;
+
+namespace {
+/// Columns of the analysis: dims (q, kv) or (kv), then symbols q0, q1, L and
+/// the mask's.
+struct TileProblem {
+  const MaskSet &mask;
+  const TileOptions &options;
+  unsigned numSymbols;
+  Exact exact;
+
+  TileProblem(const MaskSet &mask, const TileOptions &options)
+      : mask(mask), options(options),
+        numSymbols(TileBounds::firstMaskSymbol + mask.getSymbols().size()),
+        exact(options.allowance) {}
+
+  /// 0 <= q0 < q1 <= q0 + maxQueries, L >= 1, and what is known of the mask's
+  /// symbols.
+  Conjunct context(unsigned numDims) {
+    Conjunct c = mask.knownOfSymbols(numDims, TileBounds::firstMaskSymbol);
+    Row q0 = c.variable(numDims + TileBounds::q0),
+        q1 = c.variable(numDims + TileBounds::q1);
+    Row length = c.variable(numDims + TileBounds::length),
+        queries = add(q1, q0, -1);
+    c.inequalities.push_back(q0);
+    c.inequalities.push_back(add(queries, c.constant(-1)));
+    c.inequalities.push_back(add(length, c.constant(-1)));
+    if (options.maxQueries)
+      c.inequalities.push_back(
+          add(c.constant(*options.maxQueries), queries, -1));
+    if (options.keysReachTile)
+      c.inequalities.push_back(add(length, q1, -1));
+    return c;
+  }
+
+  /// The context and 0 <= kv < L for dim `kv`.
+  Conjunct keys(unsigned numDims, unsigned kv) {
+    Conjunct c = context(numDims);
+    Row key = c.variable(kv), length = c.variable(numDims + TileBounds::length);
+    c.inequalities.push_back(key);
+    c.inequalities.push_back(add(add(length, key, -1), c.constant(-1)));
+    return c;
+  }
+
+  /// All (q, kv) of the tile.
+  Conjunct tile() {
+    Conjunct c = keys(2, 1);
+    Row q = c.variable(0), q0 = c.variable(2 + TileBounds::q0),
+        q1 = c.variable(2 + TileBounds::q1);
+    c.inequalities.push_back(add(q, q0, -1));
+    c.inequalities.push_back(add(add(q1, q, -1), c.constant(-1)));
+    return c;
+  }
+
+  /// The mask's set with the tile's symbols put before its own.
+  IntegerUnion inTile(const IntegerUnion &set) {
+    IntegerUnion result(2, numSymbols);
+    auto widen = [&](Row row) {
+      row.insert(row.begin() + 2, TileBounds::firstMaskSymbol, 0);
+      return row;
+    };
+    for (const Conjunct &c : set.disjuncts) {
+      Conjunct wide(2, numSymbols);
+      for (const FloorDiv &division : c.divisions)
+        wide.divisions.push_back(
+            {widen(division.dividend), division.denominator});
+      for (const Row &row : c.equalities)
+        wide.equalities.push_back(widen(row));
+      for (const Row &row : c.inequalities)
+        wide.inequalities.push_back(widen(row));
+      result.disjuncts.push_back(std::move(wide));
+    }
+    return result;
+  }
+
+  /// Keys that some query of the tile sees.
+  IntegerUnion neededKeys() {
+    return exact.project(
+        exact.intersect(inTile(mask.atMost()), IntegerUnion(tile())), 0, 1);
+  }
+
+  /// Keys that every query of the tile sees: those that no query lacks.
+  IntegerUnion fullKeys() {
+    IntegerUnion lacking = exact.project(
+        exact.subtract(IntegerUnion(tile()), inTile(mask.atLeast())), 0, 1);
+    return exact.subtract(IntegerUnion(keys(1, 0)), lacking);
+  }
+
+  static bool isInterval(const Conjunct &c) {
+    auto bound = [&](const Row &row) { return isIntervalRow(c, row); };
+    return llvm::all_of(c.equalities, bound) &&
+           llvm::all_of(c.inequalities, bound);
+  }
+
+  /// `set` without the conditions that are no bound of kv: intervals around it.
+  IntegerUnion widenToIntervals(const IntegerUnion &set) {
+    IntegerUnion result(1, numSymbols);
+    for (const Conjunct &c : set.disjuncts) {
+      Conjunct wide = c;
+      auto noBound = [&](const Row &row) { return !isIntervalRow(c, row); };
+      llvm::erase_if(wide.equalities, noBound);
+      llvm::erase_if(wide.inequalities, noBound);
+      wide.intersect(keys(1, 0));
+      result.disjuncts.push_back(std::move(wide));
+    }
+    return result;
+  }
+
+  IntegerUnion dropFiltered(IntegerUnion set) {
+    llvm::erase_if(set.disjuncts,
+                   [](const Conjunct &c) { return !isInterval(c); });
+    return set;
+  }
+
+  /// Few and disjoint.
+  IntegerUnion tidy(const IntegerUnion &set) {
+    return exact.merge(exact.disjoint(exact.merge(set)));
+  }
+
+  /// Some values of the symbols put a key of `a` after a key of `b`.
+  bool mayFollow(const Conjunct &a, const Conjunct &b) {
+    auto lift = [&](const Conjunct &c, unsigned dim) {
+      Conjunct lifted(2, numSymbols);
+      auto widen = [&](Row row) {
+        row.insert(row.begin() + dim, 0);
+        return row;
+      };
+      for (const FloorDiv &division : c.divisions)
+        lifted.divisions.push_back(
+            {widen(division.dividend), division.denominator});
+      for (const Row &row : c.equalities)
+        lifted.equalities.push_back(widen(row));
+      for (const Row &row : c.inequalities)
+        lifted.inequalities.push_back(widen(row));
+      return lifted;
+    };
+    // Dims (key of a, key of b): an inserted 0 before or after the one dim.
+    Conjunct both = lift(a, 1);
+    both.intersect(lift(b, 0));
+    both.intersect(context(2));
+    both.inequalities.push_back(add(both.variable(0), both.variable(1), -1));
+    return !exact.isEmpty(both);
+  }
+
+  SmallVector<KeyRange> loops(IntegerUnion set) {
+    for (Conjunct &c : set.disjuncts)
+      c = exact.simplify(c, context(1));
+    // By ascending keys where that order holds for all values of the symbols.
+    SmallVector<Conjunct, 2> order;
+    while (!set.disjuncts.empty()) {
+      unsigned first = 0;
+      for (unsigned i = 0; i < set.disjuncts.size(); ++i) {
+        bool least = true;
+        for (unsigned j = 0; j < set.disjuncts.size() && least; ++j)
+          least = i == j || !mayFollow(set.disjuncts[i], set.disjuncts[j]);
+        if (least) {
+          first = i;
+          break;
+        }
+      }
+      order.push_back(set.disjuncts[first]);
+      set.disjuncts.erase(set.disjuncts.begin() + first);
+    }
+    SmallVector<KeyRange> result;
+    for (const Conjunct &c : order)
+      result.push_back(toKeyRange(mask.getContext(), c, TileBounds::length));
+    return result;
+  }
+
+  /// needed = all keys, full = none: right for every mask.
+  TileBounds everything(std::string reason) {
+    TileBounds bounds = start();
+    Conjunct all(1, numSymbols);
+    bounds.needed.push_back(
+        toKeyRange(mask.getContext(), all, TileBounds::length));
+    bounds.partial = bounds.needed;
+    bounds.exact = false;
+    bounds.reason = std::move(reason);
+    return bounds;
+  }
+
+  TileBounds start() {
+    TileBounds bounds;
+    bounds.names = {"q0", "q1", "L"};
+    for (const MaskSymbol &symbol : mask.getSymbols())
+      bounds.names.push_back(symbol.name);
+    return bounds;
+  }
+
+  TileBounds solve() {
+    TileBounds bounds = start();
+    bounds.exact = mask.isExact();
+    bounds.reason = mask.whyNotExact();
+    IntegerUnion needed = neededKeys(), full = fullKeys();
+    if (!options.filters) {
+      IntegerUnion intervals = dropFiltered(full);
+      bool widened = !llvm::all_of(needed.disjuncts, isInterval),
+           shrunk = intervals.disjuncts.size() < full.disjuncts.size();
+      if (widened)
+        needed = widenToIntervals(needed);
+      full = intervals;
+      if (widened || shrunk) {
+        bounds.exact = false;
+        bounds.reason += bounds.reason.empty() ? "" : "; ";
+        bounds.reason += "keys at a stride are visited with those between them";
+      }
+    }
+    needed = tidy(needed);
+    full = tidy(full);
+    IntegerUnion partial = tidy(exact.subtract(needed, full));
+    bounds.needed = loops(needed);
+    bounds.full = loops(full);
+    bounds.partial = loops(partial);
+    auto filtered = [](const KeyRange &range) {
+      return range.filter.has_value();
+    };
+    if (exact.exhausted() ||
+        (!options.filters && llvm::any_of(bounds.partial, filtered)))
+      return everything(
+          "the mask is too complex for exact bounds: all keys are visited");
+    return bounds;
+  }
+};
+} // namespace
+
+TileBounds heed::masks::computeTileBounds(const MaskSet &mask,
+                                          const TileOptions &options) {
+  return TileProblem(mask, options).solve();
+}
+
+void TileBounds::print(llvm::raw_ostream &os) const {
+  auto list = [&](const char *title, ArrayRef<KeyRange> ranges) {
+    os << title;
+    if (ranges.empty())
+      os << " none";
+    for (const KeyRange &range : ranges) {
+      os << " ";
+      range.print(os, names);
+    }
+    os << "\n";
+  };
+  list("needed: ", needed);
+  list("full:   ", full);
+  list("partial:", partial);
+  if (!exact)
+    os << "not exact: " << reason << "\n";
+}
