@@ -70,13 +70,50 @@ void Tokenizer::encodePlain(std::string_view text, std::vector<int32_t> &ids,
   }
 }
 
+/// Appends the ids of the parts joined, up to `enough` or a few more.
+void Tokenizer::encodeParts(std::span<const TextPart> parts,
+                            std::vector<int32_t> &ids, size_t enough) const {
+  // The text since the last whole token; a copy only where it spans parts.
+  std::string pending;
+  auto flush = [&](std::string_view rest) {
+    if (!pending.empty()) {
+      pending += rest;
+      rest = pending;
+    }
+    encodePlain(rest, ids, enough);
+    pending.clear();
+  };
+  for (size_t i = 0; i < parts.size() && ids.size() < enough; ++i) {
+    std::string_view text = parts[i].text;
+    std::string repaired;
+    if (!isUtf8(text)) {
+      repaired = withValidUtf8(text);
+      text = repaired;
+    }
+    size_t at = 0;
+    while (ids.size() < enough) {
+      WholeToken found = findWholeToken(table, text, at, parts[i].parseSpecial);
+      if (found.id == NoToken)
+        break;
+      flush(text.substr(at, found.begin - at));
+      ids.push_back(found.id);
+      at = found.end;
+    }
+    if (i + 1 == parts.size())
+      flush(text.substr(at));
+    else
+      pending += text.substr(at);
+  }
+}
+
+std::vector<int32_t> Tokenizer::encode(std::span<const TextPart> parts) const {
+  std::vector<int32_t> ids;
+  encodeParts(parts, ids, ~size_t(0));
+  return ids;
+}
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text,
                                        const EncodeOptions &options) const {
-  std::string repaired;
-  if (!isUtf8(text)) {
-    repaired = withValidUtf8(text);
-    text = repaired;
-  }
   int32_t first = options.addSpecial ? table.header().frameStart : NoToken;
   int32_t last = options.addSpecial ? table.header().frameEnd : NoToken;
   size_t limit = options.truncateTo ? options.truncateTo : ~size_t(0);
@@ -85,16 +122,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text,
   std::vector<int32_t> ids;
   if (first != NoToken)
     ids.push_back(first);
-  for (size_t at = 0; at < text.size() && ids.size() < enough;) {
-    WholeToken found = findWholeToken(table, text, at, options.parseSpecial);
-    size_t end = found.id == NoToken ? text.size() : found.begin;
-    encodePlain(text.substr(at, end - at), ids, enough);
-    at = end;
-    if (found.id != NoToken) {
-      ids.push_back(found.id);
-      at = found.end;
-    }
-  }
+  TextPart part{text, options.parseSpecial};
+  encodeParts({&part, 1}, ids, enough);
   if (ids.size() > enough)
     ids.resize(enough);
   if (last != NoToken && ids.size() < limit)

@@ -30,6 +30,13 @@ struct EncodeOptions {
   size_t truncateTo = 0;
 };
 
+/// A stretch of a text that is encoded as one.
+struct TextPart {
+  std::string_view text;
+  /// As EncodeOptions::parseSpecial, within this part.
+  bool parseSpecial;
+};
+
 class Tokenizer {
 public:
   /// The blob must be 8-aligned and outlive the tokenizer. Errors: a damaged
@@ -39,6 +46,10 @@ public:
   /// Every id is below vocabularySize().
   std::vector<int32_t> encode(std::string_view text,
                               const EncodeOptions &options = {}) const;
+
+  /// The ids of the parts' texts joined, without frame or limit. Tokens that
+  /// are found whole do not reach over from part to part; all others may.
+  std::vector<int32_t> encode(std::span<const TextPart> parts) const;
 
   /// Valid UTF-8. Ids that are not tokens are left out, and with `skipSpecial`
   /// special tokens too.
@@ -64,6 +75,8 @@ public:
 private:
   explicit Tokenizer(Table table) : table(table) {}
   void encodePlain(std::string_view text, std::vector<int32_t> &ids,
+                   size_t enough) const;
+  void encodeParts(std::span<const TextPart> parts, std::vector<int32_t> &ids,
                    size_t enough) const;
 
   Table table;

@@ -13,6 +13,8 @@ import pathlib
 import sys
 
 import gguf
+import jinja2
+import jinja2.sandbox
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 HERE = pathlib.Path(__file__).parent
@@ -144,8 +146,37 @@ def save(name, tokenizer):
     golden(name, Tokenizer.from_file(str(OUT / f"{name}.json")))
 
 
+def chat_goldens():
+    """What the templates of chat_templates/ write, rendered as transformers does."""
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+
+    def refuse(message):
+        raise jinja2.exceptions.TemplateError(message)
+    environment.globals["raise_exception"] = refuse
+    turns = [("user", " Hello, who are you?\n"), ("assistant", "A  model.\n\n\tOf language."), ("user", "'Fine'"),
+             ("assistant", " ok "), ("user", "bye")]
+    systems = [[], [("system", " Be brief.\n")]]
+    result = []
+    for path in sorted((HERE / "chat_templates").glob("*.jinja")):
+        source = path.read_text()
+        template = environment.from_string(source)
+        chats = []
+        for system in systems:
+            for count in range(1, len(turns) + 1):
+                messages = [{"role": role, "content": content} for role, content in system + turns[:count]]
+                try:
+                    text = template.render(messages=messages, add_generation_prompt=messages[-1]["role"] == "user",
+                                           bos_token="<s>", eos_token="</s>")
+                except jinja2.exceptions.TemplateError:
+                    text = None
+                chats.append({"messages": messages, "text": text})
+        result.append({"name": path.stem, "template": source, "chats": chats})
+    (OUT / "chat.golden.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
 def main(smollm, minilm):
     OUT.mkdir(exist_ok=True)
+    chat_goldens()
     golden("smollm2", from_gguf(smollm))
     vocab, merges = train_bpe(digits_then_gpt2(), 1200)
     write_gguf(OUT / "small-smollm.gguf", vocab, merges)

@@ -1,6 +1,7 @@
 #include "codegen/pack/tokenizer/FromGguf.h"
 
 #include "codegen/pack/tokenizer/ByteAlphabet.h"
+#include "codegen/pack/tokenizer/ChatProbe.h"
 #include "codegen/pack/tokenizer/PreTokenizerNames.h"
 #include "codegen/pack/tokenizer/TableWriter.h"
 #include "runtime/support/Text.h"
@@ -200,7 +201,11 @@ Result<TokenizerTable> buildFromGguf(const Gguf &file,
   TokenizerModel model;
   if (Status status = Reader(file, label).read(model); !status)
     return status.error();
-  return TokenizerTable{writeTable(model), {}};
+  std::string chat;
+  std::vector<std::string> warnings;
+  if (std::optional<GgufValue> value = file.find("tokenizer.chat_template"))
+    chat = addChat(model, value->string().value_or(""), label, warnings);
+  return TokenizerTable{writeTable(model, chat), std::move(warnings)};
 }
 
 } // namespace heed

@@ -1,6 +1,7 @@
 #include "codegen/pack/tokenizer/FromTokenizerJson.h"
 
 #include "codegen/pack/tokenizer/ByteAlphabet.h"
+#include "codegen/pack/tokenizer/ChatProbe.h"
 #include "codegen/pack/tokenizer/JsonFields.h"
 #include "codegen/pack/tokenizer/PreTokenizerNames.h"
 #include "codegen/pack/tokenizer/TableWriter.h"
@@ -22,6 +23,7 @@ public:
 
   TokenizerModel model;
   std::vector<std::string> warnings;
+  std::string chat;
 
 private:
   Error bad(std::string_view where, std::string_view what) const {
@@ -387,6 +389,8 @@ Status Reader::readConfig(const JsonField &config) {
                                                  "vocabulary"));
     special.id = idOf(*name);
   }
+  if (std::optional<std::string_view> source = config.stringOf("chat_template"))
+    chat = addChat(model, *source, label, warnings);
   return {};
 }
 
@@ -411,7 +415,8 @@ Result<TokenizerTable> parseTokenizerJson(std::string_view text,
     if (Status status = reader.readConfig(JsonField(*beside, "")); !status)
       return status.error();
   }
-  return TokenizerTable{writeTable(reader.model), std::move(reader.warnings)};
+  return TokenizerTable{writeTable(reader.model, reader.chat),
+                        std::move(reader.warnings)};
 }
 
 static std::string_view textOf(const MappedFile &file) {
