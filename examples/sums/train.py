@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the sums model and writes sums.safetensors, tokenizer.json and held_out.txt beside itself.
+"""Trains the sums model and writes its weights, tokenizer and held_out.txt beside itself.
 
 Run by hand (needs torch and safetensors): one thread, about ten minutes; the same seed gives the
 same data. One pair in ten, with its mirror, is never trained on; the printed figure is the share of
@@ -175,6 +175,8 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, options.out / "sums.safetensors")
     (options.out / "tokenizer.json").write_text(json.dumps(tokenizer(), indent=1) + "\n")
+    config = dict(bos_token=M.TOKENS[M.BEGIN], eos_token=M.TOKENS[M.END])
+    (options.out / "tokenizer_config.json").write_text(json.dumps(config) + "\n")
     lines = [f"{a}+{b}={a + b}\n" for a, b in held[np.random.default_rng(7).permutation(len(held))[:2000]]]
     (options.out / "held_out.txt").write_text("".join(lines))
 
