@@ -420,6 +420,28 @@ std::optional<Row> Conjunct::flatten(AffineExpr expr, std::string &why) {
   }
 }
 
+Conjunct Conjunct::withColumns(unsigned column, unsigned count) const {
+  Conjunct wide = *this;
+  auto widen = [&](Row &row) { row.insert(row.begin() + column, count, 0); };
+  for (FloorDiv &division : wide.divisions)
+    widen(division.dividend);
+  llvm::for_each(wide.equalities, widen);
+  llvm::for_each(wide.inequalities, widen);
+  return wide;
+}
+
+Conjunct Conjunct::withDims(unsigned first, unsigned count) const {
+  Conjunct wide = withColumns(first, count);
+  wide.numDims += count;
+  return wide;
+}
+
+Conjunct Conjunct::withSymbols(unsigned first, unsigned count) const {
+  Conjunct wide = withColumns(numDims + first, count);
+  wide.numSymbols += count;
+  return wide;
+}
+
 static int64_t evaluate(const Row &row, ArrayRef<int64_t> values) {
   int64_t sum = 0;
   for (unsigned i = 0, e = std::min(row.size(), values.size()); i < e; ++i)

@@ -88,10 +88,16 @@ public:
   /// meaning (mod 0, floordiv by a negative number, huge constant).
   std::optional<Row> flatten(mlir::AffineExpr expr, std::string &why);
 
+  /// The same constraints with `count` fresh columns before column `first`,
+  /// which are dims or symbols.
+  Conjunct withDims(unsigned first, unsigned count) const;
+  Conjunct withSymbols(unsigned first, unsigned count) const;
+
   bool contains(llvm::ArrayRef<int64_t> dimsAndSymbols) const;
   void print(llvm::raw_ostream &os, llvm::ArrayRef<std::string> names) const;
 
 private:
+  Conjunct withColumns(unsigned column, unsigned count) const;
   void substituteDivision(unsigned index, const Row &value);
   bool substitutePinnedDivision();
   void dropUnusedDivisions();

@@ -12,6 +12,20 @@ bool IntegerUnion::contains(ArrayRef<int64_t> dimsAndSymbols) const {
       disjuncts, [&](const Conjunct &c) { return c.contains(dimsAndSymbols); });
 }
 
+IntegerUnion IntegerUnion::withDims(unsigned first, unsigned count) const {
+  IntegerUnion wide(numDims + count, numSymbols);
+  for (const Conjunct &c : disjuncts)
+    wide.disjuncts.push_back(c.withDims(first, count));
+  return wide;
+}
+
+IntegerUnion IntegerUnion::withSymbols(unsigned first, unsigned count) const {
+  IntegerUnion wide(numDims, numSymbols + count);
+  for (const Conjunct &c : disjuncts)
+    wide.disjuncts.push_back(c.withSymbols(first, count));
+  return wide;
+}
+
 void IntegerUnion::print(llvm::raw_ostream &os,
                          ArrayRef<std::string> names) const {
   if (disjuncts.empty())
@@ -71,6 +85,37 @@ std::optional<SmallVector<int64_t>> Exact::sample(const Conjunct &original) {
   for (unsigned i = 0; i < c.numVars(); ++i)
     values.push_back(int64_t((*point)[i]));
   return values;
+}
+
+std::optional<SmallVector<int64_t>> Exact::least(const IntegerUnion &set) {
+  std::optional<SmallVector<int64_t>> best;
+  for (Conjunct c : set.disjuncts) {
+    std::optional<SmallVector<int64_t>> point = sample(c);
+    for (unsigned column = 0; point && column < c.numVars(); ++column) {
+      // Gallop down from the point, then halve what is left. 2^29 keeps the
+      // coefficients in range.
+      int64_t low = -(int64_t(1) << 29), high = (*point)[column], step = 1;
+      while (low < high && !exhausted()) {
+        int64_t probe = std::max(low, high - step);
+        Conjunct lower = c;
+        lower.inequalities.push_back(
+            add(c.constant(probe), c.variable(column), -1));
+        if (std::optional<SmallVector<int64_t>> smaller = sample(lower)) {
+          point = smaller;
+          high = (*point)[column];
+          step *= 2;
+        } else {
+          low = probe + 1;
+          step = std::max<int64_t>(1, (high - low) / 2);
+        }
+      }
+      c.equalities.push_back(
+          add(c.variable(column), c.constant((*point)[column]), -1));
+    }
+    if (point && (!best || *point < *best))
+      best = point;
+  }
+  return exhausted() ? std::nullopt : best;
 }
 
 void Exact::addNonEmpty(SmallVectorImpl<Conjunct> &out, Conjunct c) {

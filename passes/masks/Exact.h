@@ -27,6 +27,8 @@ struct IntegerUnion {
   unsigned numDims, numSymbols;
   llvm::SmallVector<Conjunct, 2> disjuncts;
 
+  IntegerUnion withDims(unsigned first, unsigned count) const;
+  IntegerUnion withSymbols(unsigned first, unsigned count) const;
   bool contains(llvm::ArrayRef<int64_t> dimsAndSymbols) const;
   void print(llvm::raw_ostream &os, llvm::ArrayRef<std::string> names) const;
 };
@@ -49,8 +51,10 @@ public:
   bool isEmpty(const Conjunct &c);
   bool isEmpty(const IntegerUnion &set);
 
-  /// Some integer point, as [dims, symbols].
-  std::optional<llvm::SmallVector<int64_t>> sample(const Conjunct &c);
+  /// The integer point of the set that is least in the first column, then in
+  /// the second, and so on; [dims, symbols]. Columns without a lower bound take
+  /// some value. nullopt when the set is empty.
+  std::optional<llvm::SmallVector<int64_t>> least(const IntegerUnion &set);
 
   /// Both sets, without the empty pairs.
   IntegerUnion intersect(const IntegerUnion &a, const IntegerUnion &b);
@@ -77,6 +81,7 @@ private:
   /// Adds `c` to `out` in reduced form, unless it is empty.
   void addNonEmpty(llvm::SmallVectorImpl<Conjunct> &out, Conjunct c);
   bool normalize(Conjunct &c);
+  std::optional<llvm::SmallVector<int64_t>> sample(const Conjunct &c);
   void subtractOne(const Conjunct &a, const Conjunct &b,
                    llvm::SmallVectorImpl<Conjunct> &out);
   /// row >= 0 on all of c.

@@ -31,25 +31,35 @@ int64_t KeyRange::count(ArrayRef<int64_t> symbols) const {
   return keys;
 }
 
-void KeyRange::print(llvm::raw_ostream &os, ArrayRef<std::string> names) const {
-  auto list = [&](const char *function, AffineMap map) {
-    bool several = map.getNumResults() > 1;
-    if (several)
-      os << function << "(";
-    llvm::interleave(
-        map.getResults(), os,
-        [&](AffineExpr e) { printAffine(os, e, {}, names); }, ", ");
-    if (several)
-      os << ")";
-  };
+static void printBounds(llvm::raw_ostream &os, const char *function,
+                        AffineMap map, ArrayRef<std::string> names,
+                        int64_t offset = 0) {
+  if (map.getNumResults() == 0)
+    os << "unbounded";
+  if (map.getNumResults() > 1)
+    os << function << "(";
+  llvm::interleave(
+      map.getResults(), os,
+      [&](AffineExpr e) { printAffine(os, e + offset, {}, names); }, ", ");
+  if (map.getNumResults() > 1)
+    os << ")";
+}
+
+void heed::masks::printUpper(llvm::raw_ostream &os, const KeyRange &range,
+                             ArrayRef<std::string> names, int64_t offset) {
+  printBounds(os, "min", range.upper, names, offset);
+}
+
+void KeyRange::print(llvm::raw_ostream &os, ArrayRef<std::string> names,
+                     const std::string &key) const {
   os << "[";
-  list("max", lower);
+  printBounds(os, "max", lower, names);
   os << ", ";
-  list("min", upper);
+  printBounds(os, "min", upper, names);
   os << ")";
   if (filter) {
     os << " where ";
-    printSet(os, *filter, {"kv"}, names);
+    printSet(os, *filter, key, names);
   }
   if (guard) {
     os << " if ";
@@ -130,7 +140,7 @@ bool heed::masks::isIntervalRow(const Conjunct &c, const Row &row) {
 }
 
 KeyRange heed::masks::toKeyRange(MLIRContext *context, const Conjunct &original,
-                                 unsigned lengthSymbol) {
+                                 std::optional<unsigned> lengthSymbol) {
   KeyUse use(original);
   // Bounds may need divisions of their own.
   Conjunct c = original;
@@ -183,10 +193,10 @@ KeyRange heed::masks::toKeyRange(MLIRContext *context, const Conjunct &original,
     addRow(row, true);
   for (const Row &row : original.inequalities)
     addRow(row, false);
-  if (lowers.empty())
+  if (lowers.empty() && lengthSymbol)
     lowers.push_back(getAffineConstantExpr(0, context));
-  if (uppers.empty())
-    uppers.push_back(getAffineSymbolExpr(lengthSymbol, context));
+  if (uppers.empty() && lengthSymbol)
+    uppers.push_back(getAffineSymbolExpr(*lengthSymbol, context));
 
   KeyRange range;
   range.lower = AffineMap::get(0, c.numSymbols, lowers, context);
@@ -196,4 +206,33 @@ KeyRange heed::masks::toKeyRange(MLIRContext *context, const Conjunct &original,
   if (!filters.empty())
     range.filter = IntegerSet::get(1, c.numSymbols, filters, filterEqualities);
   return range;
+}
+
+SmallVector<KeyRange>
+heed::masks::toKeyRanges(Exact &exact, MLIRContext *context, IntegerUnion set,
+                         const Conjunct &known,
+                         std::optional<unsigned> lengthSymbol) {
+  for (Conjunct &c : set.disjuncts)
+    c = exact.simplify(c, known);
+  // Some values of the symbols put a key of `a` at or after a key of `b`.
+  auto mayFollow = [&](const Conjunct &a, const Conjunct &b) {
+    Conjunct both = a.withDims(1, 1);
+    both.intersect(b.withDims(0, 1));
+    both.intersect(known.withDims(1, 1));
+    both.inequalities.push_back(add(both.variable(0), both.variable(1), -1));
+    return !exact.isEmpty(both);
+  };
+  SmallVector<KeyRange> ranges;
+  while (!set.disjuncts.empty()) {
+    auto first = llvm::find_if(set.disjuncts, [&](const Conjunct &a) {
+      return llvm::none_of(set.disjuncts, [&](const Conjunct &b) {
+        return &a != &b && mayFollow(a, b);
+      });
+    });
+    if (first == set.disjuncts.end())
+      first = set.disjuncts.begin();
+    ranges.push_back(toKeyRange(context, *first, lengthSymbol));
+    set.disjuncts.erase(first);
+  }
+  return ranges;
 }

@@ -76,12 +76,16 @@ std::optional<MaskSet> MaskSet::get(MLIRContext *context,
   return mask;
 }
 
-Conjunct MaskSet::knownOfSymbols(unsigned numDims, unsigned skipped) const {
+Conjunct MaskSet::knownOfSymbols(unsigned numDims, unsigned skipped,
+                                 std::optional<unsigned> length) const {
   Conjunct known(numDims, skipped + symbols.size());
   for (auto [i, symbol] : llvm::enumerate(symbols)) {
     Row value = known.variable(numDims + skipped + i);
     if (symbol.min)
       known.inequalities.push_back(add(value, known.constant(*symbol.min), -1));
+    if (symbol.kind == MaskSymbol::KeyLength && length)
+      known.equalities.push_back(
+          add(value, known.variable(numDims + *length), -1));
     if (symbol.max)
       known.inequalities.push_back(add(known.constant(*symbol.max), value, -1));
   }

@@ -19,7 +19,11 @@ namespace heed::masks {
 
 /// A symbol of a mask, with what is known of a parameter's value.
 struct MaskSymbol {
-  enum Kind { Parameter, Opaque };
+  enum Kind {
+    Parameter, ///< one value for a whole tile
+    Opaque,    ///< looked up per token
+    KeyLength  ///< L, the number of keys
+  };
   std::string name;
   Kind kind = Parameter;
   std::optional<int64_t> min = std::nullopt, max = std::nullopt;
@@ -44,10 +48,11 @@ public:
   /// Why it is not exact, in words.
   const std::string &whyNotExact() const { return reason; }
 
-  /// What is known of the parameters, as constraints over `numDims` dims and
-  /// these symbols; the first `skipped` symbols of the result are not the
-  /// mask's.
-  Conjunct knownOfSymbols(unsigned numDims, unsigned skipped = 0) const;
+  /// What is known of the symbols, as constraints over `numDims` dims and
+  /// [`skipped` symbols of the caller, the mask's]. `length` is the caller's
+  /// symbol for the number of keys, if it has one.
+  Conjunct knownOfSymbols(unsigned numDims, unsigned skipped = 0,
+                          std::optional<unsigned> length = std::nullopt) const;
 
 private:
   MaskSet(mlir::MLIRContext *context, llvm::ArrayRef<MaskSymbol> symbols)

@@ -22,7 +22,8 @@ struct TileProblem {
   /// 0 <= q0 < q1 <= q0 + maxQueries, L >= 1, and what is known of the mask's
   /// symbols.
   Conjunct context(unsigned numDims) {
-    Conjunct c = mask.knownOfSymbols(numDims, TileBounds::firstMaskSymbol);
+    Conjunct c = mask.knownOfSymbols(numDims, TileBounds::firstMaskSymbol,
+                                     TileBounds::length);
     Row q0 = c.variable(numDims + TileBounds::q0),
         q1 = c.variable(numDims + TileBounds::q1);
     Row length = c.variable(numDims + TileBounds::length),
@@ -58,24 +59,8 @@ struct TileProblem {
   }
 
   /// The mask's set with the tile's symbols put before its own.
-  IntegerUnion inTile(const IntegerUnion &set) {
-    IntegerUnion result(2, numSymbols);
-    auto widen = [&](Row row) {
-      row.insert(row.begin() + 2, TileBounds::firstMaskSymbol, 0);
-      return row;
-    };
-    for (const Conjunct &c : set.disjuncts) {
-      Conjunct wide(2, numSymbols);
-      for (const FloorDiv &division : c.divisions)
-        wide.divisions.push_back(
-            {widen(division.dividend), division.denominator});
-      for (const Row &row : c.equalities)
-        wide.equalities.push_back(widen(row));
-      for (const Row &row : c.inequalities)
-        wide.inequalities.push_back(widen(row));
-      result.disjuncts.push_back(std::move(wide));
-    }
-    return result;
+  static IntegerUnion inTile(const IntegerUnion &set) {
+    return set.withSymbols(0, TileBounds::firstMaskSymbol);
   }
 
   /// Keys that some query of the tile sees.
@@ -122,54 +107,9 @@ struct TileProblem {
     return exact.merge(exact.disjoint(exact.merge(set)));
   }
 
-  /// Some values of the symbols put a key of `a` after a key of `b`.
-  bool mayFollow(const Conjunct &a, const Conjunct &b) {
-    auto lift = [&](const Conjunct &c, unsigned dim) {
-      Conjunct lifted(2, numSymbols);
-      auto widen = [&](Row row) {
-        row.insert(row.begin() + dim, 0);
-        return row;
-      };
-      for (const FloorDiv &division : c.divisions)
-        lifted.divisions.push_back(
-            {widen(division.dividend), division.denominator});
-      for (const Row &row : c.equalities)
-        lifted.equalities.push_back(widen(row));
-      for (const Row &row : c.inequalities)
-        lifted.inequalities.push_back(widen(row));
-      return lifted;
-    };
-    // Dims (key of a, key of b): an inserted 0 before or after the one dim.
-    Conjunct both = lift(a, 1);
-    both.intersect(lift(b, 0));
-    both.intersect(context(2));
-    both.inequalities.push_back(add(both.variable(0), both.variable(1), -1));
-    return !exact.isEmpty(both);
-  }
-
-  SmallVector<KeyRange> loops(IntegerUnion set) {
-    for (Conjunct &c : set.disjuncts)
-      c = exact.simplify(c, context(1));
-    // By ascending keys where that order holds for all values of the symbols.
-    SmallVector<Conjunct, 2> order;
-    while (!set.disjuncts.empty()) {
-      unsigned first = 0;
-      for (unsigned i = 0; i < set.disjuncts.size(); ++i) {
-        bool least = true;
-        for (unsigned j = 0; j < set.disjuncts.size() && least; ++j)
-          least = i == j || !mayFollow(set.disjuncts[i], set.disjuncts[j]);
-        if (least) {
-          first = i;
-          break;
-        }
-      }
-      order.push_back(set.disjuncts[first]);
-      set.disjuncts.erase(set.disjuncts.begin() + first);
-    }
-    SmallVector<KeyRange> result;
-    for (const Conjunct &c : order)
-      result.push_back(toKeyRange(mask.getContext(), c, TileBounds::length));
-    return result;
+  SmallVector<KeyRange> loops(const IntegerUnion &set) {
+    return toKeyRanges(exact, mask.getContext(), set, context(1),
+                       TileBounds::length);
   }
 
   /// needed = all keys, full = none: right for every mask.
