@@ -48,4 +48,16 @@ def FuseEpilogue : Pass<"attn-fuse-epilogue"> {
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// fused -> scheduled
+//===----------------------------------------------------------------------===//
+
+def PlanBuffers : Pass<"attn-plan-buffers", "::mlir::ModuleOp"> {
+  let summary = "every tensor gets its place in the arena";
+  let description = [{
+    Linear scan over each function, best fit within a class (a product of dynamic axes); see docs/architecture.md,
+    "Buffers". Refuses functions with branches and functions that call themselves.
+  }];
+}
+
 #endif
