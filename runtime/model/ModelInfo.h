@@ -51,8 +51,14 @@ struct ArgInfo {
 
 /// A region of the arena: bytes * (product of the sizes of `axes`), rounded up to 64.
 struct ArenaClass {
-  std::vector<uint32_t> axes; // indices into ModelInfo::axes
+  std::vector<uint32_t> axes; // indices into ModelInfo::axes; an axis may stand twice
   uint64_t bytes;
+};
+
+/// A term of the cost of one call: flops * (product of the sizes of `axes`). For figures only.
+struct CostTerm {
+  std::vector<uint32_t> axes; // indices into ModelInfo::axes; an axis may stand twice
+  double flops;
 };
 
 /// Keys and values of one layer: within a slot, layer after layer, K [kvHeads, capacity, head] then V likewise.
@@ -69,9 +75,10 @@ struct ModelInfo {
   std::vector<std::string> axes; // the dynamic axes. Known names: token, output, sequence (number of sequences), kv (longest
                                  // past + rows of a sequence), capacity (positions of a cache slot); others are a tensor model's own
   std::vector<ArenaClass> arena;
-  uint64_t scratch = 0; // bytes for each thread, behind the arena's classes
+  uint64_t scratch = 0; // bytes for each thread, behind the arena's classes; a multiple of 64
   std::vector<CacheLayer> cache;
   std::vector<ArgInfo> args;
+  std::vector<CostTerm> cost;       // floating-point operations of one call, where they are known
   uint64_t flopsPerToken = 0;       // of the linears, 2 * weights
   uint64_t weightBytesPerToken = 0; // packed bytes that one decoded token reads
   std::string bos, chat;            // reserved: what the tokenizer table does not say

@@ -1,0 +1,93 @@
+//===- ThreadPool.h - Threads that run one function together --------------===//
+//
+// A decode step runs some hundred kernels in a few milliseconds, with a barrier
+// behind each, so waiting spins first; after some ten microseconds it sleeps on
+// a futex, because a machine may have fewer free cores than threads.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/support/Result.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <pthread.h>
+#include <vector>
+
+namespace heed {
+
+/// A number that threads wait for the change of.
+class Signal {
+public:
+  uint32_t now() const { return value.load(std::memory_order_acquire); }
+  /// Returns once now() is not `seen`. `spins` looks before sleeping.
+  void waitWhile(uint32_t seen, unsigned spins);
+  /// Adds 1 and wakes who sleeps.
+  void advance();
+
+private:
+  std::atomic<uint32_t> value{0};
+  std::atomic<uint32_t> sleepers{0};
+};
+
+/// All of a fixed number of threads meet here, again and again. The last to
+/// come lets the others go on (sense-reversing: the sense is the signal).
+class Barrier {
+public:
+  /// No thread may be waiting.
+  void reset(unsigned newThreads, unsigned newSpins) {
+    threads = newThreads;
+    spins = newSpins;
+  }
+  void wait();
+
+private:
+  unsigned threads = 1, spins = 0;
+  alignas(64) std::atomic<unsigned> arrived{0};
+  alignas(64) Signal phase;
+};
+
+class ThreadPool {
+public:
+  using Work = void (*)(void *context, unsigned thread, unsigned threads);
+  static constexpr unsigned most = 1024;
+
+  /// CPUs that this process may run on, at least 1.
+  static unsigned defaultThreads();
+
+  /// Starts `threads` - 1 threads; the caller of run() is the other. Error, a
+  /// fault of the machine: a thread cannot be started.
+  static Result<std::unique_ptr<ThreadPool>> create(unsigned threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool &) = delete;
+
+  unsigned size() const { return static_cast<unsigned>(workers.size()) + 1; }
+  /// Calls work(context, thread, threads) once on each of the first `threads`
+  /// threads (at most size()) and returns when all have come back. One caller
+  /// at a time.
+  void run(Work work, void *context, unsigned threads);
+  /// For heed_barrier: all threads of the current run() meet.
+  Barrier &barrier() { return meeting; }
+
+private:
+  struct Worker {
+    ThreadPool *pool;
+    unsigned index;
+    pthread_t thread;
+  };
+  ThreadPool() = default;
+  static void *workerMain(void *worker);
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  Barrier meeting;
+  Signal start, finished;
+  std::atomic<unsigned> running{0};
+  Work work = nullptr;
+  void *context = nullptr;
+  unsigned threads = 1;
+  bool closing = false;
+  unsigned spins = 0;
+};
+
+} // namespace heed

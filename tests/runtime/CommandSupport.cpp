@@ -1,0 +1,45 @@
+//===- CommandSupport.cpp - Runs a fake model's executable ----------------===//
+#include "tests/runtime/CommandSupport.h"
+#include "codegen/pack/tokenizer/FromGguf.h"
+#include "codegen/pack/tokenizer/FromTokenizerJson.h"
+#include "codegen/pack/tokenizer/FromVocabTxt.h"
+
+#include <sys/wait.h>
+
+using namespace heed;
+using namespace heed::test;
+
+static std::vector<char> buildTable(Program::Tokens tokens) {
+  std::string golden = HEED_GOLDEN "/tokenizer/";
+  Result<TokenizerTable> table = Error{"no table"};
+  if (tokens == Program::None)
+    return {};
+  if (tokens == Program::Chars)
+    table = buildFromTokenizerJson(golden + "chars.json");
+  if (tokens == Program::Words)
+    table = buildFromVocabTxt(golden + "small-vocab.txt");
+  if (tokens == Program::SmolLm) {
+    Result<Gguf> file = Gguf::open(golden + "small-smollm.gguf");
+    REQUIRE(file);
+    table = buildFromGguf(*file, "small-smollm.gguf");
+  }
+  INFO((table ? std::string() : table.error().text));
+  REQUIRE(table);
+  return table->bytes;
+}
+
+Program::Program(const ModelInfo &info, Tokens tokens) {
+  Result<ModelFileWriter> writer =
+      ModelFileWriter::create(folder.path("model"), HEED_FAKE_MODEL);
+  REQUIRE(writer);
+  writeFake(*writer, info, buildTable(tokens));
+}
+
+Outcome Program::run(const std::string &arguments) const {
+  // What the test redirects itself comes later and wins.
+  std::string command = "cd " + folder.path() +
+                        " && ./model >.out 2>.err </dev/null " + arguments;
+  int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, folder.read(".out"),
+          folder.read(".err")};
+}
