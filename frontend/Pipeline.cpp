@@ -1,0 +1,237 @@
+//===- Pipeline.cpp - Lists of steps --------------------------------------===//
+#include "frontend/Emitter.h"
+
+using namespace heed;
+using namespace mlir;
+using llvm::StringRef;
+using llvm::Twine;
+
+/// A step of the language. What stands behind its name (`linear: NAME`) goes by
+/// the main key; a map there, and keys beside the name, give the others.
+struct Emitter::StepKind {
+  StringRef name, mainKey;
+  bool needsValue;
+  Value (Emitter::*emit)(Fields &, Inflow);
+};
+
+ArrayRef<Emitter::StepKind> Emitter::stepKinds() {
+  static const StepKind kinds[] = {
+      {"embed", "weight", false, &Emitter::embed},
+      {"token_types", "weight", true, &Emitter::tokenTypes},
+      {"positions", "weight", true, &Emitter::positions},
+      {"rms_norm", "weight", true, &Emitter::rmsNorm},
+      {"layer_norm", "weight", true, &Emitter::layerNorm},
+      {"linear", "weight", true, &Emitter::linear},
+      {"attention", "", false, &Emitter::attention},
+      {"rope", "theta", true, &Emitter::rope},
+      {"mlp", "", true, &Emitter::mlp},
+      {"gated_mlp", "", true, &Emitter::gatedMlp},
+      {"activation", "kind", true, &Emitter::activation},
+      {"residual", "steps", true, &Emitter::residual},
+      {"add", "of", true, &Emitter::add},
+      {"multiply", "of", true, &Emitter::multiply},
+      {"scale", "by", true, &Emitter::scale},
+      {"let", "", false, &Emitter::let},
+      {"slice", "range", true, &Emitter::slice},
+      {"concat", "of", false, &Emitter::concat},
+      {"split_heads", "heads", true, &Emitter::splitHeads},
+      {"merge_heads", "", true, &Emitter::mergeHeads},
+      {"repeat", "block", true, &Emitter::repeat},
+      {"logits", "weight", true, &Emitter::logits},
+      {"pool", "kind", true, &Emitter::pool},
+      {"l2_normalize", "eps", true, &Emitter::l2Normalize},
+  };
+  return kinds;
+}
+
+Value Emitter::lookUp(StringRef name) {
+  for (Scope *at = scope; at; at = at->parent())
+    if (auto it = at->bindings.find(name.str()); it != at->bindings.end())
+      return it->second ? scope->local(it->second, ArgRank::Input) : Value();
+  return {};
+}
+
+std::vector<std::string> Emitter::valueNames() {
+  std::vector<std::string> names;
+  for (Scope *at = scope; at; at = at->parent())
+    for (const auto &[name, value] : at->bindings)
+      names.push_back(name);
+  return names;
+}
+
+Value Emitter::named(const Node &name) {
+  std::optional<StringRef> text =
+      scalarText(name, "the name of a value", diags);
+  if (!text)
+    return {};
+  std::vector<std::string> known = valueNames();
+  if (!llvm::is_contained(known, *text))
+    error(name.at,
+          "no value is named `" + *text + "`" + didYouMean(*text, known));
+  return lookUp(*text);
+}
+
+Value Emitter::pipeline(const Node &node, Inflow x) {
+  if (node.isScalar())
+    return step(node, x, true);
+  if (node.isMap()) { // a single step needs no list
+    return step(node, x, true);
+  }
+  if (!node.isList() || node.items.empty()) {
+    error(node.at, "expected a list of steps, found " +
+                       (node.isList() ? "an empty list" : node.describe()));
+    return {};
+  }
+  for (auto [i, item] : llvm::enumerate(node.items))
+    x = {step(*item, x, i == 0), true};
+  return x.value;
+}
+
+Value Emitter::step(const Node &node, Inflow x, bool first) {
+  ArrayRef<StepKind> kinds = stepKinds();
+  auto find = [&](StringRef name) {
+    return llvm::find_if(kinds,
+                         [&](const StepKind &k) { return k.name == name; });
+  };
+  std::vector<std::string> known;
+  for (const StepKind &kind : kinds)
+    known.push_back(kind.name.str());
+
+  if (node.isScalar()) {
+    std::vector<std::string> values = valueNames();
+    if (first && llvm::is_contained(values, node.text))
+      return lookUp(node.text);
+    const StepKind *kind = find(node.text);
+    if (kind != kinds.end()) {
+      Fields fields(diags, names, "`" + node.text + "`", node.at);
+      return runStep(*kind, fields, x);
+    }
+    if (first)
+      known.insert(known.end(), values.begin(), values.end());
+    error(node.at, (first ? "unknown value or step `" : "unknown step `") +
+                       node.text + "`" + didYouMean(node.text, known));
+    return {};
+  }
+  if (!node.isMap() || node.keys.empty()) {
+    error(node.at,
+          "expected a step as `linear: NAME`, found " + node.describe());
+    return {};
+  }
+  // The name of the step is the first key that is one.
+  const StepKind *kind = kinds.end();
+  size_t at = 0;
+  for (; at < node.keys.size() && kind == kinds.end(); ++at)
+    kind = find(node.keys[at]->text);
+  if (kind == kinds.end()) {
+    const Node &key = *node.keys[0];
+    error(key.at,
+          "unknown step `" + key.text + "`" + didYouMean(key.text, known));
+    return {};
+  }
+  const Node &key = *node.keys[--at], &value = *node.items[at];
+  Fields fields(diags, names, "`" + key.text + "`", key.at);
+  bool isLet = kind->name == "let";
+  if (value.isMap() && !isLet)
+    fields.add(value);
+  else if (isLet)
+    fields.add("", key.at, &value);
+  else if (!kind->mainKey.empty())
+    fields.add(kind->mainKey, value.at, &value);
+  else if (value.kind != Node::Null)
+    error(value.at, "expected a map of the keys of `" + key.text + "`, found " +
+                        value.describe());
+  for (size_t i = 0; i < node.keys.size(); ++i)
+    if (i != at)
+      fields.add(node.keys[i]->text, node.keys[i]->at, node.items[i]);
+  return runStep(*kind, fields, x);
+}
+
+Value Emitter::runStep(const StepKind &kind, Fields &fields, Inflow x) {
+  Location outside = here;
+  here = loc(fields.place());
+  if (kind.needsValue && !x.begun) {
+    error(fields.place(),
+          fields.name() +
+              " needs a value: begin the pipeline "
+              "with " +
+              (model.hasTokens() ? "`embed`" : "the name of an input"));
+    x.begun = true;
+  }
+  Value result = (this->*kind.emit)(fields, x);
+  fields.finish();
+  here = outside;
+  return result;
+}
+
+Value Emitter::let(Fields &fields, Inflow x) {
+  const Node *map = fields.get("");
+  if (!map)
+    return x.value;
+  if (!map->isMap()) {
+    error(map->at,
+          "expected `let: {NAME: pipeline}`, found " + map->describe());
+    return x.value;
+  }
+  for (auto [name, value] : llvm::zip(map->keys, map->items))
+    scope->bindings[name->text] = pipeline(*value, x);
+  return x.value;
+}
+
+Value Emitter::residual(Fields &fields, Inflow x) {
+  const Node *steps = fields.need("steps");
+  if (!steps)
+    return {};
+  streams.push_back(x.value);
+  Value branch = pipeline(*steps, x);
+  streams.pop_back();
+  if (!branch || !x.value)
+    return {};
+  if (branch.getType() != x.value.getType()) {
+    error(fields.place(), "the branch makes " + describeType(branch.getType()) +
+                              ", which cannot be added to " +
+                              describeType(x.value.getType()));
+    return {};
+  }
+  return attn::AddOp::create(b(), here, x.value, branch);
+}
+
+/// `add: NAME` adds a value; `add: [pipeline, pipeline]` runs several from one
+/// value and sums what they make.
+Value Emitter::combineWith(Fields &fields, Inflow x, bool product) {
+  const Node *of = fields.need("of");
+  if (!of)
+    return {};
+
+  std::vector<Value> parts;
+  if (of->isScalar()) {
+    parts = {x.value, named(*of)};
+  } else if (of->isList()) {
+    for (const Node *branch : of->items)
+      parts.push_back(pipeline(*branch, x));
+  } else {
+    error(of->at,
+          "expected a name or a list of pipelines, found " + of->describe());
+    return {};
+  }
+  Value sum;
+  for (Value part : parts) {
+    if (!part)
+      return {};
+    if (sum && part.getType() != sum.getType()) {
+      error(fields.place(), describeType(part.getType()) +
+                                " cannot be combined with " +
+                                describeType(sum.getType()));
+      return {};
+    }
+    sum = !sum      ? part
+          : product ? attn::MulOp::create(b(), here, sum, part).getResult()
+                    : attn::AddOp::create(b(), here, sum, part).getResult();
+  }
+  return sum;
+}
+Value Emitter::add(Fields &fields, Inflow x) {
+  return combineWith(fields, x, false);
+}
+Value Emitter::multiply(Fields &fields, Inflow x) {
+  return combineWith(fields, x, true);
+}
