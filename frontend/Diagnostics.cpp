@@ -2,6 +2,7 @@
 #include "frontend/Diagnostics.h"
 #include "runtime/support/NearestName.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
@@ -73,10 +74,15 @@ static void showLine(llvm::raw_ostream &os, StringRef line, unsigned column) {
 
 void Diagnostics::print(llvm::raw_ostream &os) const {
   constexpr size_t Most = 50;
-  std::vector<Entry> sorted = errors;
-  llvm::stable_sort(sorted,
-                    [](const Entry &a, const Entry &b) { return a.at < b.at; });
-  for (const Entry &entry : llvm::ArrayRef(sorted).take_front(Most)) {
+  std::vector<const Entry *> sorted;
+  for (const Entry &entry : errors)
+    sorted.push_back(&entry);
+  std::sort(sorted.begin(), sorted.end(), [](const Entry *a, const Entry *b) {
+    return a->at != b->at ? a->at < b->at : a < b;
+  });
+  size_t shown = std::min(sorted.size(), Most);
+  for (const Entry *each : llvm::ArrayRef(sorted).take_front(shown)) {
+    const Entry &entry = *each;
     os << file;
     if (entry.at.line)
       os << ':' << entry.at.line << ':' << entry.at.column;

@@ -114,8 +114,9 @@ Value Emitter::gatedMlp(Fields &fields, Inflow x) {
     hidden = axisOf(gated);
   gated = kind ? applyActivation(gated, *kind) : Value();
   Value y = applyPart(up, "up", x.value, hidden);
-  y = gated && y ? attn::MulOp::create(b(), here, gated, y).getResult()
-                 : Value();
+  y = gated && y
+          ? attn::MulOp::create(b(), here, y.getType(), gated, y).getResult()
+          : Value();
   return applyPart(down, "down", y, axisOf(x.value));
 }
 

@@ -172,6 +172,36 @@ private:
     return below;
   }
 
+  /// The sum with what is added before what is taken off: `kv - q + 255`.
+  AffineExpr ordered(AffineExpr sum) {
+    SmallVector<AffineExpr> terms, work = {sum};
+    while (!work.empty()) {
+      AffineExpr expr = work.pop_back_val();
+      auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+      if (expr.getKind() != AffineExprKind::Add) {
+        terms.push_back(expr);
+        continue;
+      }
+      work.push_back(binary.getRHS());
+      work.push_back(binary.getLHS());
+    }
+    auto rank = [](AffineExpr term) {
+      if (isa<AffineConstantExpr>(term))
+        return 2;
+      if (term.getKind() != AffineExprKind::Mul)
+        return 0;
+      auto factor =
+          dyn_cast<AffineConstantExpr>(cast<AffineBinaryOpExpr>(term).getRHS());
+      return factor && factor.getValue() < 0 ? 1 : 0;
+    };
+    AffineExpr out = constant(0);
+    for (int wanted : {0, 1, 2})
+      for (AffineExpr term : terms)
+        if (rank(term) == wanted)
+          out = out + term;
+    return out;
+  }
+
   /// One constraint; a constant one is decided here.
   Union one(AffineExpr expr, bool equality) {
     expr = simplifyAffineExpr(expr, 2, symbols.size());
@@ -179,7 +209,7 @@ private:
       bool holds = equality ? known.getValue() == 0 : known.getValue() >= 0;
       return holds ? Union(1) : Union();
     }
-    return {{{expr, equality}}};
+    return {{{ordered(expr), equality}}};
   }
 
   //===--- Terms ----------------------------------------------------------===//

@@ -192,7 +192,7 @@ Value Emitter::residual(Fields &fields, Inflow x) {
                               describeType(x.value.getType()));
     return {};
   }
-  return attn::AddOp::create(b(), here, x.value, branch);
+  return attn::AddOp::create(b(), here, branch.getType(), x.value, branch);
 }
 
 /// `add: NAME` adds a value; `add: [pipeline, pipeline]` runs several from one
@@ -224,8 +224,10 @@ Value Emitter::combineWith(Fields &fields, Inflow x, bool product) {
       return {};
     }
     sum = !sum      ? part
-          : product ? attn::MulOp::create(b(), here, sum, part).getResult()
-                    : attn::AddOp::create(b(), here, sum, part).getResult();
+          : product ? attn::MulOp::create(b(), here, part.getType(), sum, part)
+                          .getResult()
+                    : attn::AddOp::create(b(), here, part.getType(), sum, part)
+                          .getResult();
   }
   return sum;
 }

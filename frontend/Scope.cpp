@@ -85,8 +85,13 @@ void Scope::finish(ValueRange results, Location loc) {
       returned.push_back(arg.cacheNow);
   func::ReturnOp::create(b, loc, returned);
 
-  llvm::stable_sort(args,
-                    [](const Arg &x, const Arg &y) { return x.rank < y.rank; });
+  std::vector<Arg> ordered;
+  for (ArgRank rank :
+       {ArgRank::Value, ArgRank::TokenTypes, ArgRank::Rows, ArgRank::Input,
+        ArgRank::Wanted, ArgRank::Cache, ArgRank::Weight})
+    llvm::copy_if(args, std::back_inserter(ordered),
+                  [&](const Arg &arg) { return arg.rank == rank; });
+  args = std::move(ordered);
   Block &block = func.front();
   unsigned count = block.getNumArguments();
   SmallVector<DictionaryAttr> attrs;

@@ -31,9 +31,9 @@ public:
                Diagnostics &diags)
       : builder(builder), loc(loc), tableHandle(tableHandle), names(names),
         diags(diags) {
-    for (auto [name, value] :
-         llvm::zip(ArrayRef<StringRef>{"s", "q", "kv", "h", "b"}, arguments))
-      variables[name] = value;
+    static constexpr StringRef order[] = {"s", "q", "kv", "h", "b"};
+    for (auto [name, value] : llvm::zip(order, arguments))
+      variables[name.str()] = value;
   }
 
   Value build(const Expr &rule) {

@@ -119,7 +119,8 @@ std::optional<std::string> heed::readSource(StringRef path,
     diags.error({1, 1}, "the file is empty; expected `model: NAME` and so on");
     return std::nullopt;
   }
-  if (!checkTabs(text, diags) | !checkNesting(text, diags))
+  bool tabs = checkTabs(text, diags), nesting = checkNesting(text, diags);
+  if (!tabs || !nesting)
     return std::nullopt;
   return text;
 }

@@ -96,7 +96,7 @@ Value Emitter::tokenTypes(Fields &fields, Inflow x) {
     return {};
   Value rows =
       attn::EmbedOp::create(b(), here, x.value.getType(), tokenTypes(), handle);
-  return attn::AddOp::create(b(), here, x.value, rows);
+  return attn::AddOp::create(b(), here, x.value.getType(), x.value, rows);
 }
 
 /// The axis along which positions count where there are no ragged rows: the
@@ -128,7 +128,8 @@ Value Emitter::positions(Fields &fields, Inflow x) {
   StringAttr axis =
       rows ? StringAttr() : b().getStringAttr(positionAxis(x.value));
   return attn::PositionEmbedOp::create(b(), here, x.value.getType(), x.value,
-                                       handle, rows, offset, axis);
+                                       handle, rows,
+                                       b().getI64IntegerAttr(offset), axis);
 }
 
 //===----------------------------------------------------------------------===//
@@ -152,9 +153,10 @@ Value Emitter::norm(Fields &fields, Inflow x, attn::NormKind kind) {
     error(fields.place(), "`eps` is negative");
     return {};
   }
-  return attn::NormOp::create(b(), here, x.value.getType(), x.value,
-                              scaleHandle, biasHandle, kind,
-                              b().getF64FloatAttr(*eps), unitOffset);
+  return attn::NormOp::create(
+      b(), here, x.value.getType(), x.value, scaleHandle, biasHandle,
+      attn::NormKindAttr::get(context, kind), b().getF64FloatAttr(*eps),
+      unitOffset ? b().getUnitAttr() : UnitAttr());
 }
 Value Emitter::rmsNorm(Fields &fields, Inflow x) {
   return norm(fields, x, attn::NormKind::RMS);
@@ -228,10 +230,11 @@ Value Emitter::rope(Fields &fields, Inflow x) {
   auto factors = scaling.factors.empty()
                      ? DenseF64ArrayAttr()
                      : b().getDenseF64ArrayAttr(scaling.factors);
-  return attn::RopeOp::create(b(), here, x.value.getType(), x.value, rows,
-                              b().getF64FloatAttr(*theta),
-                              attn::RopePairs(*pairs), turned, axis, factors,
-                              b().getF64FloatAttr(scaling.attention));
+  return attn::RopeOp::create(
+      b(), here, x.value.getType(), x.value, rows, b().getF64FloatAttr(*theta),
+      attn::RopePairsAttr::get(context, attn::RopePairs(*pairs)),
+      b().getI64IntegerAttr(turned), axis, factors,
+      b().getF64FloatAttr(scaling.attention));
 }
 
 //===----------------------------------------------------------------------===//
