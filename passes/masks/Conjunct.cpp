@@ -442,6 +442,20 @@ Conjunct Conjunct::withSymbols(unsigned first, unsigned count) const {
   return wide;
 }
 
+Conjunct Conjunct::withFirstDimAsSymbol() const {
+  Conjunct result = *this;
+  auto rotate = [&](Row &row) {
+    std::rotate(row.begin(), row.begin() + 1, row.begin() + numDims);
+  };
+  for (FloorDiv &division : result.divisions)
+    rotate(division.dividend);
+  llvm::for_each(result.equalities, rotate);
+  llvm::for_each(result.inequalities, rotate);
+  --result.numDims;
+  ++result.numSymbols;
+  return result;
+}
+
 static int64_t evaluate(const Row &row, ArrayRef<int64_t> values) {
   int64_t sum = 0;
   for (unsigned i = 0, e = std::min(row.size(), values.size()); i < e; ++i)

@@ -92,6 +92,8 @@ public:
   /// which are dims or symbols.
   Conjunct withDims(unsigned first, unsigned count) const;
   Conjunct withSymbols(unsigned first, unsigned count) const;
+  /// The first dim becomes the first symbol.
+  Conjunct withFirstDimAsSymbol() const;
 
   bool contains(llvm::ArrayRef<int64_t> dimsAndSymbols) const;
   void print(llvm::raw_ostream &os, llvm::ArrayRef<std::string> names) const;

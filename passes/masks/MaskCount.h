@@ -1,0 +1,44 @@
+//===- MaskCount.h - How many pairs a mask allows -------------------------===//
+#pragma once
+
+#include "passes/masks/KeyRange.h"
+#include "passes/masks/MaskSet.h"
+#include "passes/masks/Polynomial.h"
+
+#include <vector>
+
+namespace heed::masks {
+
+/// The number of allowed pairs with 0 <= q < Lq, 0 <= kv < L.
+struct MaskCount {
+  /// Symbols: Lq, L, then those of the mask.
+  static constexpr unsigned queries = 0, length = 1, firstMaskSymbol = 2;
+
+  /// A polynomial in the symbols, where `when` (no dims) holds.
+  struct Piece {
+    Conjunct when;
+    Polynomial pairs;
+  };
+  /// The closed formula: the pieces exclude each other; elsewhere the count is
+  /// 0. Not there for masks with strides, blocks or slopes.
+  std::optional<std::vector<Piece>> formula;
+  /// The keys of row q, over symbols [q, Lq, L, those of the mask]: the count
+  /// is the sum of their lengths over the rows, for every mask.
+  llvm::SmallVector<KeyRange> row;
+  llvm::SmallVector<std::string> names;
+  /// False when look-ups per token may allow fewer pairs, or the mask was too
+  /// complex and all pairs are counted.
+  bool exact = true;
+  std::string reason;
+
+  /// `symbols` as above. By the formula where there is one, else row by row.
+  int64_t evaluate(llvm::ArrayRef<int64_t> symbols) const;
+  int64_t sumOfRows(llvm::ArrayRef<int64_t> symbols) const;
+  void print(llvm::raw_ostream &os) const;
+};
+
+/// With `square`, L = Lq.
+MaskCount computeMaskCount(const MaskSet &mask, bool square,
+                           int64_t allowance = Exact::defaultAllowance);
+
+} // namespace heed::masks
