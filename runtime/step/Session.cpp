@@ -9,7 +9,7 @@ using namespace heed;
 /// memrefs[0..3] are args[0..3]; args[4] and args[5] are indices.
 static constexpr size_t fixedMemrefs = 4;
 
-static size_t slotsOf(ArgKind kind) { return kind == ArgKind::Rows ? 4 : 1; }
+static size_t slotsOf(ArgKind kind) { return kind == ArgKind::Rows ? 5 : 1; }
 
 static void set(heed_memref &to, const void *data, int64_t size) {
   to.allocated = to.aligned = const_cast<void *>(data);
@@ -182,9 +182,12 @@ Status Session::step(const StepInput &input) {
     starts.assign(1, 0);
     past.clear();
     slotOfPiece.clear();
+    sequenceOfRow.clear();
     wantedRows.clear();
     int64_t longest = 0;
     for (const RaggedPiece &piece : pieces) {
+      sequenceOfRow.insert(sequenceOfRow.end(), piece.rows,
+                           static_cast<int32_t>(past.size()));
       starts.push_back(starts.back() + piece.rows);
       past.push_back(piece.past);
       slotOfPiece.push_back(piece.slot);
@@ -218,9 +221,10 @@ Status Session::step(const StepInput &input) {
         break;
       case ArgKind::Rows:
         set(at[0], input.positions.data() + call.firstRow, rows);
-        set(at[1], starts.data(), inCall + 1);
-        set(at[2], past.data(), inCall);
-        set(at[3], slotOfPiece.data(), inCall);
+        set(at[1], sequenceOfRow.data(), rows);
+        set(at[2], starts.data(), inCall + 1);
+        set(at[3], past.data(), inCall);
+        set(at[4], slotOfPiece.data(), inCall);
         break;
       case ArgKind::Wanted:
         set(at[0], wantedRows.data(), wanted);

@@ -88,7 +88,7 @@ private:
   std::vector<int64_t> threadIndex;
   std::vector<std::vector<void *>> args; // of each thread
   std::vector<int64_t> starts, past, slotOfPiece;
-  std::vector<int32_t> wantedRows, zeroTypes;
+  std::vector<int32_t> sequenceOfRow, wantedRows, zeroTypes;
 };
 
 } // namespace heed

@@ -29,11 +29,12 @@ void decoder(void **args) {
           capacity = sizes[4];
   int64_t thread = index(args, 4), threads = index(args, 5);
   const int32_t *tokens = data<int32_t>(args, 6);
-  const int64_t *starts = data<int64_t>(args, 8);
-  const int64_t *past = data<int64_t>(args, 9);
-  const int64_t *slots = data<int64_t>(args, 10);
-  const int32_t *wantedRows = data<int32_t>(args, 11);
-  float *cache = data<float>(args, 12), *logits = data<float>(args, 13);
+  const int32_t *sequenceOf = data<int32_t>(args, 8);
+  const int64_t *starts = data<int64_t>(args, 9);
+  const int64_t *past = data<int64_t>(args, 10);
+  const int64_t *slots = data<int64_t>(args, 11);
+  const int32_t *wantedRows = data<int32_t>(args, 12);
+  float *cache = data<float>(args, 13), *logits = data<float>(args, 14);
   float *sums = data<float>(args, 1);
 
   // K holds the tokens; V is left alone.
@@ -42,14 +43,13 @@ void decoder(void **args) {
       cache[slots[s] * 2 * capacity + past[s] + row - starts[s]] =
           static_cast<float>(tokens[row]);
   heed_barrier(data<void>(args, 3));
-  for (int64_t s = 0; s < sequences; ++s)
-    for (int64_t row = starts[s] + thread; row < starts[s + 1];
-         row += threads) {
-      float sum = 0;
-      for (int64_t p = 0; p <= past[s] + row - starts[s]; ++p)
-        sum += cache[slots[s] * 2 * capacity + p];
-      sums[row] = sum;
-    }
+  for (int64_t row = thread; row < rows; row += threads) {
+    int64_t s = sequenceOf[row];
+    float sum = 0;
+    for (int64_t p = 0; p <= past[s] + row - starts[s]; ++p)
+      sum += cache[slots[s] * 2 * capacity + p];
+    sums[row] = sum;
+  }
   heed_barrier(data<void>(args, 3));
   for (int64_t i = thread; i < wanted; i += threads) {
     int64_t row = wantedRows[i];
@@ -57,7 +57,6 @@ void decoder(void **args) {
       logits[i * fakeVocabulary + j] = fakeLogit(
           tokens[row], static_cast<int64_t>(sums[row]), static_cast<int>(j));
   }
-  (void)rows;
 }
 
 /// axes: token, sequence. embedding[s] = (sum of tokens, rows, sum of token *
@@ -69,8 +68,8 @@ void encoder(void **args) {
   const int32_t *tokens = data<int32_t>(args, 6);
   const int32_t *types = data<int32_t>(args, 7);
   const int32_t *positions = data<int32_t>(args, 8);
-  const int64_t *starts = data<int64_t>(args, 9);
-  float *embedding = data<float>(args, 12), *hidden = data<float>(args, 13);
+  const int64_t *starts = data<int64_t>(args, 10);
+  float *embedding = data<float>(args, 13), *hidden = data<float>(args, 14);
   for (int64_t s = thread; s < sequences; s += threads) {
     float e[4] = {};
     for (int64_t row = starts[s]; row < starts[s + 1]; ++row) {
