@@ -3,6 +3,7 @@
 #include "runtime/step/CpuFeatures.h"
 #include "runtime/support/Text.h"
 
+#include <cstdlib>
 #include <sys/mman.h>
 
 using namespace heed;
@@ -57,4 +58,11 @@ const ArgInfo *Model::outputNamed(std::string_view name) const {
     if (arg.kind == ArgKind::Output && arg.name == name)
       return &arg;
   return nullptr;
+}
+
+std::string heed::runningExecutable() {
+  char *self = ::realpath("/proc/self/exe", nullptr);
+  std::string path = self ? self : "/proc/self/exe";
+  std::free(self);
+  return path;
 }

@@ -48,4 +48,8 @@ private:
   std::mutex turn; // held for one call of the entry
 };
 
+/// The real path of the running executable, links resolved: beside it its
+/// weights may lie.
+std::string runningExecutable();
+
 } // namespace heed

@@ -5,6 +5,8 @@
 
 #include <numeric>
 
+extern "C" int checkHeedC(const char *path);
+
 using namespace heed;
 using namespace heed::test;
 using Catch::Matchers::Contains;
@@ -312,4 +314,13 @@ TEST_CASE("ThreadPool: every thread once, barriers in step") {
     }
     CHECK(shared.wrong == 0);
   }
+}
+
+TEST_CASE("heed.h: from C") {
+  TempFolder folder;
+  Result<ModelFileWriter> writer =
+      ModelFileWriter::create(folder.path("model"));
+  REQUIRE(writer);
+  writeFake(*writer, fakeDecoder(), {});
+  CHECK(checkHeedC(folder.path("model").c_str()) == 0);
 }
