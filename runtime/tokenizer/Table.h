@@ -80,7 +80,6 @@ enum CharClass : uint8_t {
   ClassLetter = 1,   // general category L*
   ClassNumber = 2,   // N*
   ClassSpace = 4,    // property White_Space
-  ClassMark = 8,     // M*
   ClassPunct = 16,   // P*, and ASCII's $+<=>^`|~
   ClassDropped = 32, // Cc but tab, CR, LF; Cf; Co; U+FFFD
   ClassCjk = 64,     // the ideographs that BERT sets apart

@@ -146,6 +146,44 @@ def save(name, tokenizer):
     golden(name, Tokenizer.from_file(str(OUT / f"{name}.json")))
 
 
+def character_goldens():
+    """What the reference says about every character, most of it by runs, [first, value].
+
+    gpt2: 1 letter, 2 number, 4 space, for the regular expressions. bert: 0 part of a word, 1 a word of its own, 2
+    between words, 3 dropped. bert_text: lower case without accents, where that is another text and not empty, but for
+    Hangul.
+    """
+    regex = {bit: pre_tokenizers.Split(Regex(pattern), "removed")
+             for bit, pattern in ((1, r"\p{L}"), (2, r"\p{N}"), (4, r"\s"))}
+    lower = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=True)
+    bert = normalizers.BertNormalizer(lowercase=True)
+    words = pre_tokenizers.BertPreTokenizer()
+
+    def gpt2_class(char):
+        return sum(bit for bit, split in regex.items() if not split.pre_tokenize_str(char))
+
+    def bert_class(char):
+        cleaned = bert.normalize_str("x" + char + "x")
+        kinds = {("xx",): 3, ("x", "x"): 2}
+        pieces = tuple(piece for piece, _ in words.pre_tokenize_str(cleaned))
+        if pieces in kinds:
+            return kinds[pieces]
+        return 1 if len(pieces) > 2 and pieces[0] == pieces[-1] == "x" else 0
+
+    result = {"gpt2": [], "bert": [], "bert_text": []}
+    for code in range(0x110000):
+        surrogate = 0xd800 <= code < 0xe000
+        char = chr(code)
+        for name, classify in (("gpt2", gpt2_class), ("bert", bert_class)):
+            value = 0 if surrogate else classify(char)
+            if not result[name] or result[name][-1][1] != value:
+                result[name].append([code, value])
+        text = char if surrogate or 0xac00 <= code < 0xd7a4 else lower.normalize_str(char)
+        if text not in ("", char):
+            result["bert_text"].append([code, text])
+    (OUT / "characters.golden.json").write_text(json.dumps(result, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+
 def chat_goldens():
     """What the templates of chat_templates/ write, rendered as transformers does."""
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
@@ -176,6 +214,7 @@ def chat_goldens():
 
 def main(smollm, minilm):
     OUT.mkdir(exist_ok=True)
+    character_goldens()
     chat_goldens()
     golden("smollm2", from_gguf(smollm))
     vocab, merges = train_bpe(digits_then_gpt2(), 1200)

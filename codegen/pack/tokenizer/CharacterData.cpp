@@ -1,5 +1,6 @@
 #include "codegen/pack/tokenizer/CharacterData.h"
 
+#include "codegen/pack/tokenizer/ReferenceCategories.h"
 #include "runtime/tokenizer/Utf8.h"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ static bool isBertCjk(char32_t c) {
 
 static uint8_t classesOf(char32_t c) {
   uint8_t classes = 0;
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+  switch (referenceCategory(c)) {
   case UTF8PROC_CATEGORY_LU:
   case UTF8PROC_CATEGORY_LL:
   case UTF8PROC_CATEGORY_LT:
@@ -41,11 +42,6 @@ static uint8_t classesOf(char32_t c) {
   case UTF8PROC_CATEGORY_NL:
   case UTF8PROC_CATEGORY_NO:
     classes |= ClassNumber;
-    break;
-  case UTF8PROC_CATEGORY_MN:
-  case UTF8PROC_CATEGORY_MC:
-  case UTF8PROC_CATEGORY_ME:
-    classes |= ClassMark;
     break;
   case UTF8PROC_CATEGORY_PC:
   case UTF8PROC_CATEGORY_PD:
@@ -87,13 +83,15 @@ static std::string mappingOf(char32_t c, bool lowerCase, bool stripAccents) {
   utf8proc_ssize_t count = 1;
   if (stripAccents) {
     int boundary = 0;
-    count = utf8proc_decompose_char(parts[0], parts, 16, UTF8PROC_DECOMPOSE,
-                                    &boundary);
+    if (referenceDecomposes(c))
+      count = utf8proc_decompose_char(parts[0], parts, 16, UTF8PROC_DECOMPOSE,
+                                      &boundary);
   }
   std::string out;
   for (utf8proc_ssize_t i = 0; i < count; ++i) {
     utf8proc_int32_t part = parts[i];
-    if (stripAccents && utf8proc_category(part) == UTF8PROC_CATEGORY_MN)
+    if (stripAccents && referenceCategory(static_cast<char32_t>(part)) ==
+                            UTF8PROC_CATEGORY_MN)
       continue;
     if (lowerCase)
       part = utf8proc_tolower(part);
