@@ -8,7 +8,7 @@ namespace heed::jinja {
 
 namespace {
 
-constexpr size_t MostSteps = 1000000, LongestText = 1 << 20;
+constexpr size_t MostSteps = 100000, LongestText = 1 << 20;
 
 std::string_view stripped(std::string_view text, bool left, bool right) {
   constexpr std::string_view Spaces = " \t\n\r\f\v";

@@ -8,7 +8,7 @@ namespace heed::jinja {
 
 /// The text of a template. Errors: what the template raises itself, an
 /// operation on values that it does not fit, a function or filter that heed
-/// does not have, more than a million steps or a text over a megabyte.
+/// does not have, more than 100,000 steps or a text over a megabyte.
 Result<std::string> render(const Nodes &nodes, const Map &variables);
 
 } // namespace heed::jinja
