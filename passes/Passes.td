@@ -52,6 +52,26 @@ def FuseEpilogue : Pass<"attn-fuse-epilogue"> {
 // fused -> scheduled
 //===----------------------------------------------------------------------===//
 
+def Schedule : Pass<"attn-schedule", "::mlir::ModuleOp"> {
+  let summary = "tile sizes and atoms for every attention and linear";
+  let description = [{
+    Reads the module's `attn.target` and chooses by the small model of passes/TileCosts.h. A schedule file overrides ops
+    by name (passes/ScheduleFile.h); an entry for no op, of another kind or with sizes that cannot be is an error.
+  }];
+  let options = [
+    Option<"file", "schedule-file", "std::string", "\"\"", "schedules by op name, over those of the cost model">,
+    Option<"numerics", "numerics", "std::string", "\"f32\"", "f32, or bf16 to allow products of bf16">];
+}
+
+def TileBounds : Pass<"attn-tile-bounds", "::mlir::ModuleOp"> {
+  let summary = "which keys a tile of queries visits, from the mask alone";
+  let description = [{
+    Sets `tile_bounds` on every attention: ranges of keys where all pairs are allowed (no mask code runs there) and where
+    some are, affine in the tile's origin, the lengths and the mask's symbols. Says in a remark when a range is wider than the mask
+    needs (symbols that are looked up per token, strides, a mask too large to analyse).
+  }];
+}
+
 def PlanBuffers : Pass<"attn-plan-buffers", "::mlir::ModuleOp"> {
   let summary = "every tensor gets its place in the arena";
   let description = [{

@@ -166,7 +166,8 @@ void FunctionPlanner::addBuffers(Operation *op) {
     buffer.start = order[op];
     buffer.end = lastUse(result);
     if (std::optional<unsigned> reused = bufferToReuse(op, result, buffer)) {
-      // Beyond this op even when nothing reads the result, so that no other result takes the buffer too.
+      // Beyond this op even when nothing reads the result, so that no other
+      // result takes the buffer too.
       buffers[*reused].end = std::max(buffer.end, buffer.start + 1);
       bufferOfValue[result] = *reused;
       continue;

@@ -1,6 +1,7 @@
 //===- heed-opt.cpp - Runs passes on IR, with the MLIR conventions --------===//
 #include "ir/Attn.h"
 #include "passes/Passes.h"
+#include "passes/Pipeline.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -11,6 +12,7 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
   heed::registerAttnPasses();
+  heed::registerPipelines();
   registry.insert<heed::attn::AttnDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
 }

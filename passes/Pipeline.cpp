@@ -1,0 +1,88 @@
+//===- Pipeline.cpp - From what a model means to how it runs --------------===//
+#include "passes/Pipeline.h"
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
+
+using namespace mlir;
+
+namespace heed {
+
+static constexpr llvm::StringRef fusions[] = {"fuse-mask-softmax",
+                                              "fuse-attention", "merge-linears",
+                                              "fuse-prologue", "fuse-epilogue"};
+
+llvm::ArrayRef<llvm::StringRef> fusionNames() { return fusions; }
+
+static StringRef shortName(StringRef flag) {
+  flag.consume_front("attn-");
+  return flag;
+}
+
+std::string whyUnusable(const PipelineOptions &options) {
+  for (StringRef name : options.disable)
+    if (!llvm::is_contained(fusions, shortName(name)))
+      return ("there is no fusion `" + name + "`; the fusions are " +
+              llvm::join(fusionNames(), ", "))
+          .str();
+  return {};
+}
+
+void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  auto unlessDisabled = [&](std::unique_ptr<Pass> pass) {
+    auto isThis = [&](StringRef name) {
+      return shortName(name) == shortName(pass->getArgument());
+    };
+    if (llvm::none_of(options.disable, isThis))
+      pm.addPass(std::move(pass));
+  };
+  pm.addPass(createCSEPass());
+  unlessDisabled(createFuseMaskSoftmax());
+  unlessDisabled(createFuseAttention());
+  pm.addPass(createFormLinears());
+  unlessDisabled(createMergeLinears());
+  unlessDisabled(createFusePrologue());
+  unlessDisabled(createFuseEpilogue());
+}
+
+void buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createSchedule({options.scheduleFile, options.numerics}));
+  pm.addPass(createTileBounds());
+  pm.addPass(createPlanBuffers());
+}
+
+namespace {
+struct FuseArguments : PassPipelineOptions<FuseArguments> {
+  ListOption<std::string> disable{*this, "disable",
+                                  llvm::cl::desc("fusions that stay off")};
+};
+struct ScheduleArguments : PassPipelineOptions<ScheduleArguments> {
+  Option<std::string> file{*this, "schedule-file",
+                           llvm::cl::desc("schedules by op name")};
+  Option<std::string> numerics{*this, "numerics", llvm::cl::desc("f32 or bf16"),
+                               llvm::cl::init("f32")};
+};
+} // namespace
+
+void registerPipelines() {
+  PassPipelineRegistration<FuseArguments>(
+      "heed-fuse", "model -> fused",
+      [](OpPassManager &pm, const auto &arguments) {
+        PipelineOptions options;
+        options.disable.assign(arguments.disable.begin(),
+                               arguments.disable.end());
+        if (std::string why = whyUnusable(options); !why.empty())
+          llvm::report_fatal_error(llvm::Twine(why), /*gen_crash_diag=*/false);
+        buildFusePipeline(pm, options);
+      });
+  PassPipelineRegistration<ScheduleArguments>(
+      "heed-schedule", "fused -> scheduled",
+      [](OpPassManager &pm, const auto &arguments) {
+        buildSchedulePipeline(pm, {{}, arguments.numerics, arguments.file});
+      });
+}
+
+} // namespace heed

@@ -1,0 +1,37 @@
+//===- Pipeline.h - From what a model means to how it runs ----------------===//
+#pragma once
+
+#include "mlir/Pass/PassManager.h"
+
+#include <string>
+
+namespace heed {
+
+struct PipelineOptions {
+  /// Fusions that stay off, by flag with or without `attn-`: the model is built
+  /// all the same, and equals the oracle.
+  llvm::SmallVector<std::string> disable;
+  /// f32, or bf16 to allow products of bf16.
+  std::string numerics = "f32";
+  /// Schedules that override the cost model's (passes/ScheduleFile.h); empty
+  /// for none.
+  std::string scheduleFile;
+};
+
+/// The flags that `disable` may name.
+llvm::ArrayRef<llvm::StringRef> fusionNames();
+
+/// Why the options cannot be used (a fusion that does not exist); empty when
+/// they can.
+std::string whyUnusable(const PipelineOptions &options);
+
+/// model -> fused.
+void buildFusePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+/// fused -> scheduled. The module carries `attn.target`.
+void buildSchedulePipeline(mlir::OpPassManager &pm,
+                           const PipelineOptions &options);
+
+/// Makes both known to heed-opt: --heed-fuse and --heed-schedule.
+void registerPipelines();
+
+} // namespace heed

@@ -1,0 +1,114 @@
+//===- Schedule.cpp - Tiles for every attention and linear ----------------===//
+#include "ir/Axes.h"
+#include "passes/Passes.h"
+#include "passes/Remarks.h"
+#include "passes/ScheduleFile.h"
+#include "passes/TileCosts.h"
+
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+#define GEN_PASS_DEF_SCHEDULE
+#include "passes/Passes.h.inc"
+
+namespace {
+constexpr llvm::StringLiteral Name = "schedule";
+
+template <typename T> std::string text(T value) {
+  std::string out;
+  llvm::raw_string_ostream(out) << value;
+  return out;
+}
+
+struct Schedule : impl::ScheduleBase<Schedule> {
+  using ScheduleBase::ScheduleBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    target = module->getAttrOfType<TargetAttr>("attn.target");
+    if (!target) {
+      module.emitError(
+          "the module has no attn.target: for which machine is the schedule?");
+      return signalPassFailure();
+    }
+    atom = chooseAtom(target, numerics);
+    if (!atom) {
+      module.emitError() << "target " << target.getName() << " has no atom for "
+                         << numerics;
+      return signalPassFailure();
+    }
+    if (!file.empty()) {
+      FailureOr<DictionaryAttr> read = readScheduleFile(&getContext(), file);
+      if (failed(read))
+        return signalPassFailure();
+      given = *read;
+    }
+    llvm::StringSet<> names;
+    forEachScheduled(module, [&](Operation *op, StringRef name) {
+      names.insert(name);
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        schedule(attention, name);
+      else
+        schedule(cast<FusedLinearOp>(op), name);
+    });
+    for (NamedAttribute entry :
+         given ? given.getValue() : ArrayRef<NamedAttribute>())
+      if (!names.contains(entry.getName()))
+        refuse(entry.getName(), "the model has no op of this name");
+    if (bad)
+      signalPassFailure();
+  }
+
+  void schedule(AttentionOp op, StringRef name) {
+    int64_t head = axisSize(op.getQ().getType(), axis::Head);
+    auto chosen = scheduleAttention(target, atom, head);
+    if (override(name, chosen)) {
+      if (std::string why = whyUnusable(target, chosen); !why.empty())
+        return refuse(name, why);
+    }
+    op.setScheduleAttr(chosen);
+    found(op, Name, Twine(name) + ": " + text(chosen));
+  }
+
+  void schedule(FusedLinearOp op, StringRef name) {
+    LinearShape shape = shapeOf(op);
+    auto chosen = scheduleLinear(target, atom, shape);
+    if (override(name, chosen)) {
+      if (std::string why = whyUnusable(target, chosen, shape); !why.empty())
+        return refuse(name, why);
+    }
+    op.setScheduleAttr(chosen);
+    found(op, Name, Twine(name) + ": " + text(chosen));
+  }
+
+  /// Takes the file's schedule for this op; true when it has one.
+  template <typename T> bool override(StringRef name, T &chosen) {
+    Attribute entry = given ? given.get(name) : Attribute();
+    if (!entry)
+      return false;
+    auto schedule = dyn_cast<T>(entry);
+    if (!schedule) {
+      refuse(name, "a schedule of this op is written " + text(chosen) +
+                       ", not " + text(entry));
+      return false;
+    }
+    chosen = schedule;
+    return true;
+  }
+
+  void refuse(StringRef name, const Twine &why) {
+    emitError(FileLineColLoc::get(&getContext(), file, 0, 0))
+        << "schedule `" << name << "`: " << why;
+    bad = true;
+  }
+
+  TargetAttr target;
+  AtomAttr atom;
+  DictionaryAttr given;
+  bool bad = false;
+};
+} // namespace
+} // namespace heed

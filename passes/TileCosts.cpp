@@ -1,0 +1,192 @@
+//===- TileCosts.cpp - Tile sizes from a target's registers and caches ----===//
+#include "passes/TileCosts.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+
+/// Outputs of one weight panel (the layout of all weights).
+static constexpr int64_t panelWidth = 16;
+
+/// An atom that fills a register tile alone (AMX) is used two by two: four
+/// accumulators, four operands.
+static bool isTileAtom(AtomAttr atom) { return atom.getM() > 1; }
+
+AtomAttr chooseAtom(TargetAttr target, StringRef numerics) {
+  AtomAttr best = target.findAtom("fma_f32");
+  if (numerics == "bf16")
+    for (AtomAttr atom : target.getAtoms())
+      if (atom.getKind().getValue().contains("bf16") &&
+          (!best || atom.getRate() > best.getRate()))
+        best = atom;
+  return best;
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
+                                        int64_t head) {
+  // Keys are broadcast against vectors of queries: keyTile x vectors
+  // accumulators, the vectors, a broadcast, a spare.
+  int64_t keyTile = std::max<int64_t>(target.getRegisters() / 4, 1);
+  int64_t vectors =
+      std::max<int64_t>((target.getRegisters() - 2) / (keyTile + 1), 1);
+  int64_t queries = vectors * target.getLanes();
+  if (isTileAtom(atom)) {
+    keyTile = 2 * atom.getM();
+    queries = 2 * atom.getN();
+  }
+  // Scores of a block fill at most half of L1; beyond 128 keys nothing is
+  // gained.
+  int64_t fitting = target.getL1() / 2 / (queries * (int64_t)sizeof(float));
+  int64_t keys = std::clamp<int64_t>(
+      llvm::bit_floor((uint64_t)std::max<int64_t>(fitting, 1)), keyTile, 128);
+  int64_t headTile = isTileAtom(atom) ? keyTile : std::gcd(keyTile, head);
+  return AttentionScheduleAttr::get(target.getContext(), atom.getKind(),
+                                    queries, keys, keyTile, headTile);
+}
+
+//===----------------------------------------------------------------------===//
+// Linears
+//===----------------------------------------------------------------------===//
+
+LinearShape shapeOf(FusedLinearOp linear) {
+  LinearShape shape;
+  shape.weights = linear.getWeights().size();
+  for (Value weight : linear.getWeights()) {
+    ArrayRef<int64_t> sizes = cast<WeightType>(weight.getType()).getShape();
+    shape.depth = sizes[1];
+    shape.panels =
+        std::max<int64_t>(shape.panels, llvm::divideCeil(sizes[0], panelWidth));
+  }
+  linear.getEpilogue().walk([&](SplitHeadsOp split) {
+    int64_t head = cast<RankedTensorType>(split.getType()).getShape().back();
+    shape.panelsOfHead =
+        std::lcm(shape.panelsOfHead, head / std::gcd(head, panelWidth));
+  });
+  return shape;
+}
+
+namespace {
+struct RegisterTile {
+  int64_t rows, panels;
+};
+} // namespace
+
+/// Most accumulators; among equals fewest loads. Up to 8 rows by 3 panels:
+/// larger tiles gain nothing (measured). `panelStep`: panels divide it or are
+/// divided by it, so that tiles fill blocks of whole heads.
+static RegisterTile registerTile(TargetAttr target, AtomAttr atom,
+                                 int64_t panelStep) {
+  if (isTileAtom(atom))
+    return {2 * atom.getM(), 2};
+  int64_t vectorsOfPanel = std::max<int64_t>(panelWidth / target.getLanes(), 1);
+  RegisterTile best = {1, 1};
+  auto accumulators = [&](RegisterTile tile) {
+    return tile.rows * tile.panels * vectorsOfPanel;
+  };
+  auto loads = [&](RegisterTile tile) {
+    return tile.rows + tile.panels * vectorsOfPanel;
+  };
+  for (int64_t panels = 1; panels <= 3; ++panels)
+    for (int64_t rows = 1; rows <= 8; ++rows) {
+      RegisterTile tile = {rows, panels};
+      bool fits = accumulators(tile) + panels * vectorsOfPanel + 1 <=
+                  target.getRegisters();
+      if (!fits || (panels % panelStep && panelStep % panels))
+        continue;
+      if (accumulators(tile) > accumulators(best) ||
+          (accumulators(tile) == accumulators(best) &&
+           loads(tile) < loads(best)))
+        best = tile;
+    }
+  return best;
+}
+
+LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
+                                  const LinearShape &shape) {
+  RegisterTile tile = registerTile(target, atom, shape.panelsOfHead);
+
+  // The panels of one pass stay in half of L1 while rows go by; passes are
+  // equally deep, in blocks of 32 (Q4, Q8).
+  int64_t panelRow = panelWidth * (int64_t)sizeof(float);
+  int64_t deepest = std::max<int64_t>(
+      target.getL1() / 2 / (tile.panels * panelRow) / 32 * 32, 32);
+  int64_t passes = llvm::divideCeil(shape.depth, deepest);
+  int64_t blockK = llvm::alignTo(llvm::divideCeil(shape.depth, passes), 32);
+
+  // A block's weights stay in half of L2, its rows in a quarter.
+  int64_t step = std::lcm(tile.panels, shape.panelsOfHead);
+  int64_t panelBytes =
+      shape.depth * panelRow * std::max<int64_t>(shape.weights, 1);
+  int64_t fitting = target.getL2() / 2 / panelBytes;
+  int64_t wanted = std::min(fitting, llvm::divideCeilSigned(shape.panels, 16));
+  int64_t blockPanels = llvm::alignTo(std::max<int64_t>(wanted, 1), step);
+  int64_t rows = target.getL2() / 4 / (shape.depth * (int64_t)sizeof(float));
+  int64_t blockRows =
+      std::clamp<int64_t>(rows / tile.rows, 1,
+                          std::max<int64_t>(128 / tile.rows, 1)) *
+      tile.rows;
+  return LinearScheduleAttr::get(target.getContext(), atom.getKind(), tile.rows,
+                                 tile.panels, blockRows, blockPanels, blockK);
+}
+
+//===----------------------------------------------------------------------===//
+// Schedules from elsewhere
+//===----------------------------------------------------------------------===//
+
+static std::string check(ArrayRef<std::pair<bool, std::string>> rules) {
+  for (const auto &[holds, text] : rules)
+    if (!holds)
+      return text;
+  return {};
+}
+
+std::string whyUnusable(TargetAttr target, AttentionScheduleAttr s) {
+  std::string lanes = std::to_string(target.getLanes());
+  return check({
+      {bool(target.findAtom(s.getAtom().getValue())),
+       "the target has no atom " + s.getAtom().str()},
+      {s.getQueries() > 0 && s.getQueries() <= 1024 &&
+           s.getQueries() % target.getLanes() == 0,
+       "queries must be a multiple of " + lanes +
+           " (the lanes of a vector), up to 1024"},
+      {s.getKeyTile() > 0 && s.getKeyTile() <= 64, "key_tile must be 1 to 64"},
+      {s.getKeys() > 0 && s.getKeys() <= 4096 &&
+           s.getKeys() % s.getKeyTile() == 0,
+       "keys must be a multiple of key_tile, up to 4096"},
+      {s.getHeadTile() > 0 && s.getHeadTile() <= 64,
+       "head_tile must be 1 to 64"},
+  });
+}
+
+std::string whyUnusable(TargetAttr target, LinearScheduleAttr s,
+                        const LinearShape &shape) {
+  return check({
+      {bool(target.findAtom(s.getAtom().getValue())),
+       "the target has no atom " + s.getAtom().str()},
+      {s.getRows() > 0 && s.getRows() <= 64, "rows must be 1 to 64"},
+      {s.getPanels() > 0 && s.getPanels() <= 16, "panels must be 1 to 16"},
+      {s.getBlockRows() > 0 && s.getBlockRows() <= 4096 &&
+           s.getBlockRows() % s.getRows() == 0,
+       "block_rows must be a multiple of rows, up to 4096"},
+      {s.getBlockPanels() > 0 && s.getBlockPanels() <= 65536 &&
+           s.getBlockPanels() % s.getPanels() == 0,
+       "block_panels must be a multiple of panels, up to 65536"},
+      {s.getBlockPanels() % shape.panelsOfHead == 0,
+       "block_panels must be a multiple of " +
+           std::to_string(shape.panelsOfHead) + ", so that heads are whole"},
+      {s.getBlockK() > 0 && s.getBlockK() % 32 == 0,
+       "block_k must be a multiple of 32"},
+  });
+}
+
+} // namespace heed

@@ -1,0 +1,45 @@
+//===- TileCosts.h - Tile sizes from a target's registers and caches ------===//
+//
+// The model, all of it: accumulators stay in registers with room for one row of
+// operands and one broadcast; what a block reads again and again stays in half
+// of a cache; a linear has at least 16 work items where its size allows, so
+// that one decoded token keeps many threads busy.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "ir/Attn.h"
+
+namespace heed {
+
+/// The fastest atom that computes in `numerics`: f32 allows fma_f32 only, bf16
+/// the bf16 atoms too. Rates decide, not names. Null when the target has none.
+attn::AtomAttr chooseAtom(attn::TargetAttr target, llvm::StringRef numerics);
+
+/// Tiles of an attention with `head` elements a head.
+attn::AttentionScheduleAttr
+scheduleAttention(attn::TargetAttr target, attn::AtomAttr atom, int64_t head);
+
+/// What the tiles of a linear depend on.
+struct LinearShape {
+  /// Size of the contracted axis.
+  int64_t depth = 0;
+  /// Panels of 16 outputs of the widest weight, and how many weights share one
+  /// x.
+  int64_t panels = 0, weights = 0;
+  /// A block holds a multiple of this many panels, so that heads are whole.
+  int64_t panelsOfHead = 1;
+};
+LinearShape shapeOf(attn::FusedLinearOp linear);
+attn::LinearScheduleAttr scheduleLinear(attn::TargetAttr target,
+                                        attn::AtomAttr atom,
+                                        const LinearShape &shape);
+
+/// Why a schedule from elsewhere cannot be used; empty when it can.
+std::string whyUnusable(attn::TargetAttr target,
+                        attn::AttentionScheduleAttr schedule);
+std::string whyUnusable(attn::TargetAttr target,
+                        attn::LinearScheduleAttr schedule,
+                        const LinearShape &shape);
+
+} // namespace heed

@@ -1,0 +1,57 @@
+// RUN: split-file %s %t
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/absent 2>&1 | FileCheck %s --check-prefix=ABSENT
+// ABSENT: absent:0:0: error: the schedule file cannot be read: No such file or directory
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/syntax 2>&1 | FileCheck %s --check-prefix=SYNTAX
+// SYNTAX: syntax:2:44: error: a schedule file is one dictionary, {{.*}}: expected '='
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/list 2>&1 | FileCheck %s --check-prefix=LIST
+// LIST: list:1:1: error: a schedule file is one dictionary
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/values 2>&1 | FileCheck %s --check-prefix=VALUES
+// VALUES: error: schedule `f.attention.0`: a schedule of this op is written #attn.attention_schedule<{{.*}}, not #attn.linear_schedule<
+// VALUES: error: schedule `f.linear.0`: block_rows must be a multiple of rows, up to 4096
+// VALUES: error: schedule `f.linear.1`: the model has no op of this name
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/atom 2>&1 | FileCheck %s --check-prefix=ATOM
+// ATOM: error: schedule `f.attention.0`: the target has no atom amx_bf16
+// RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
+// TARGET: no-target.mlir:1:1: error: the module has no attn.target
+// RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
+// NOATOM: error: target "old" has no atom for f32
+
+//--- model.mlir
+!x = tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>
+!k = tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>>
+!y = tensor<?x64xf32, #attn.axes<[token, model]>>
+module attributes {attn.target = #attn.target<"t", features = "", vector = 512, registers = 32, l1 = 32768, l2 = 1048576, atoms = [#attn.atom<"fma_f32", 1 by 16 by 1, rate = 260>]>} {
+func.func @f(%q: !x, %k: !k, %y: !y, %w: !attn.weight<[64, 64], f32>) -> (!x, !y) {
+  %o = attn.attention %q, %k, %k mask <(q, kv) : ""> {scale = 0.25, q_axis = "q", kv_axis = "kv"} : !x, !k, !k -> !x
+  %z = attn.fused_linear %y, [%w] prologue {
+  ^bb0(%p: !y):
+    attn.yield %p : !y
+  } epilogue {
+  ^bb0(%e: !y):
+    attn.yield %e : !y
+  } : !y, [!attn.weight<[64, 64], f32>] -> !y
+  return %o, %z : !x, !y
+}
+}
+//--- no-target.mlir
+module {
+}
+//--- no-atom.mlir
+module attributes {attn.target = #attn.target<"old", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 1048576, atoms = []>} {
+}
+//--- syntax
+{
+  "f.linear.0" = #attn.linear_schedule<atom : "fma_f32", rows = 4>
+}
+//--- list
+[1]
+//--- values
+{
+  "f.attention.0" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 62, block_panels = 4, block_k = 96>,
+  "f.linear.0" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 62, block_panels = 4, block_k = 96>,
+  "f.linear.1" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 64, block_panels = 4, block_k = 96>
+}
+//--- atom
+{
+  "f.attention.0" = #attn.attention_schedule<atom = "amx_bf16", queries = 16, keys = 64, key_tile = 4, head_tile = 4>
+}
