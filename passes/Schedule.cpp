@@ -28,6 +28,10 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (numerics != "f32" && numerics != "bf16") {
+      module.emitError() << "numerics are f32 or bf16, not " << numerics;
+      return signalPassFailure();
+    }
     target = module->getAttrOfType<TargetAttr>("attn.target");
     if (!target) {
       module.emitError(

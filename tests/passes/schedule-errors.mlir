@@ -14,6 +14,8 @@
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: no-target.mlir:1:1: error: the module has no attn.target
 // RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
+// RUN: not heed-opt %t/no-target.mlir --attn-schedule=numerics=f17 2>&1 | FileCheck %s --check-prefix=NUMERICS
+// NUMERICS: error: numerics are f32 or bf16, not f17
 // NOATOM: error: target "old" has no atom for f32
 
 //--- model.mlir
@@ -37,7 +39,7 @@ func.func @f(%q: !x, %k: !k, %y: !y, %w: !attn.weight<[64, 64], f32>) -> (!x, !y
 module {
 }
 //--- no-atom.mlir
-module attributes {attn.target = #attn.target<"old", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 1048576, atoms = []>} {
+module attributes {attn.target = #attn.target<"old", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 1048576, atoms = [#attn.atom<"other", 1 by 4 by 1, rate = 1>]>} {
 }
 //--- syntax
 {
