@@ -10,7 +10,8 @@ Causality heed::masks::computeCausality(const MaskSet &mask,
   Exact exact(allowance);
   Causality result;
   for (const MaskSymbol &symbol : mask.getSymbols())
-    result.names.push_back(symbol.name);
+    result.names.push_back(symbol.kind == MaskSymbol::Opaque ? ""
+                                                             : symbol.name);
 
   Conjunct ahead = mask.knownOfSymbols(2);
   Row q = ahead.variable(0), kv = ahead.variable(1);
@@ -71,7 +72,8 @@ void Causality::print(llvm::raw_ostream &os) const {
     os << "not causal: q = " << counterexample->q
        << " sees kv = " << counterexample->kv;
     for (auto [name, value] : llvm::zip(names, counterexample->symbols))
-      os << ", " << name << " = " << value;
+      if (!name.empty())
+        os << ", " << name << " = " << value;
   }
   if (!firstChunk)
     return;

@@ -23,6 +23,7 @@ struct Causality {
   /// it. The largest of the ranges' ends, over the mask's symbols; nothing when
   /// no chunk is long enough. Empty for a causal mask.
   std::optional<llvm::SmallVector<KeyRange>> firstChunk;
+  /// Of the mask's symbols; empty for those that are looked up per token.
   llvm::SmallVector<std::string> names;
   std::string reason;
 

@@ -442,6 +442,34 @@ Conjunct Conjunct::withSymbols(unsigned first, unsigned count) const {
   return wide;
 }
 
+Conjunct
+Conjunct::withSymbolsAt(unsigned count,
+                        llvm::function_ref<unsigned(unsigned)> position) const {
+  Conjunct result = *this;
+  result.numSymbols = count;
+  auto move = [&](Row &row) {
+    Row moved(row.begin(), row.begin() + numDims);
+    moved.resize(numDims + count, 0);
+    for (unsigned s = 0; s < numSymbols; ++s)
+      if (row[numDims + s] != 0)
+        moved[numDims + position(s)] += row[numDims + s];
+    moved.append(row.begin() + constantColumn(), row.end());
+    row = std::move(moved);
+  };
+  for (FloorDiv &division : result.divisions)
+    move(division.dividend);
+  llvm::for_each(result.equalities, move);
+  llvm::for_each(result.inequalities, move);
+  return result;
+}
+
+Conjunct Conjunct::withSymbolsAsDims() const {
+  Conjunct result = *this;
+  result.numDims += numSymbols;
+  result.numSymbols = 0;
+  return result;
+}
+
 Conjunct Conjunct::withFirstDimAsSymbol() const {
   Conjunct result = *this;
   auto rotate = [&](Row &row) {

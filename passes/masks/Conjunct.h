@@ -11,6 +11,7 @@
 
 #include "mlir/Analysis/Presburger/IntegerRelation.h"
 #include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
@@ -92,6 +93,12 @@ public:
   /// which are dims or symbols.
   Conjunct withDims(unsigned first, unsigned count) const;
   Conjunct withSymbols(unsigned first, unsigned count) const;
+  /// The same constraints over `count` symbols; symbol s of this one, where it
+  /// is read, becomes symbol position(s).
+  Conjunct withSymbolsAt(unsigned count,
+                         llvm::function_ref<unsigned(unsigned)> position) const;
+  /// All symbols become dims, after the others.
+  Conjunct withSymbolsAsDims() const;
   /// The first dim becomes the first symbol.
   Conjunct withFirstDimAsSymbol() const;
 

@@ -76,6 +76,16 @@ std::optional<MaskSet> MaskSet::get(MLIRContext *context,
   return mask;
 }
 
+MaskSet MaskSet::between(MLIRContext *context, ArrayRef<MaskSymbol> symbols,
+                         IntegerUnion lower, IntegerUnion upper,
+                         std::string reason) {
+  MaskSet mask(context, symbols);
+  mask.lower = std::move(lower);
+  mask.upper = std::move(upper);
+  mask.reason = std::move(reason);
+  return mask;
+}
+
 Conjunct MaskSet::knownOfSymbols(unsigned numDims, unsigned skipped,
                                  std::optional<unsigned> length) const {
   Conjunct known(numDims, skipped + symbols.size());

@@ -38,6 +38,12 @@ public:
                                     llvm::ArrayRef<MaskSymbol> symbols,
                                     std::string &error);
 
+  /// A set known only between two others, `lower` within `upper` (both over
+  /// (q, kv) and `symbols`); `reason` is empty when they are the same.
+  static MaskSet between(mlir::MLIRContext *context,
+                         llvm::ArrayRef<MaskSymbol> symbols, IntegerUnion lower,
+                         IntegerUnion upper, std::string reason);
+
   mlir::MLIRContext *getContext() const { return context; }
   llvm::ArrayRef<MaskSymbol> getSymbols() const { return symbols; }
   /// Dims (q, kv), all symbols of the mask in their order.
