@@ -19,6 +19,8 @@ struct Emitter::AttentionParts {
   Value q, k, v; // k and v: tensors, then the cache
   Value qRows, kvRows;
   std::string qAxis, kvAxis;
+  std::string tokenKeys; // the axis of the keys before they went to a cache
+
   const Node *mask = nullptr, *score = nullptr;
   double scale = 1;
 };
@@ -166,7 +168,7 @@ Value Emitter::attention(Fields &fields, Inflow x) {
   Value result;
   if (parts.q && parts.k && parts.v) {
     parts.qAxis = sequenceAxis(parts.q);
-    parts.kvAxis = sequenceAxis(parts.k);
+    parts.kvAxis = parts.tokenKeys = sequenceAxis(parts.k);
     if (checkShapes(parts)) {
       parts.qRows = raggedOf(parts.q);
       parts.kvRows = raggedOf(parts.k);
@@ -286,6 +288,36 @@ Value Emitter::maskTable(StringRef name, Place at) {
       b(), loc(at), type, DenseElementsAttr::get(type, ArrayRef(values)));
 }
 
+/// An input that a mask looks up runs along the axis that it is indexed by.
+bool Emitter::checkTable(const AttentionParts &parts, attn::MaskAttr mask,
+                         StringRef name) {
+  Value table = lookUp(name);
+  if (!table)
+    return false;
+  std::string axis = attn::axisNames(table.getType())[0].str();
+  for (attn::MaskSymbolAttr symbol : mask.getSymbols()) {
+    if (symbol.getTable() != name)
+      continue;
+    StringRef index = attn::stringifySymbolIndex(symbol.getIndex());
+    std::string wanted = index == "q"    ? parts.qAxis
+                         : index == "kv" ? parts.tokenKeys
+                         : index == "h"  ? "heads"
+                                         : "batch";
+    std::string what = ("`" + name + "[" + index + "]`").str();
+    if (index == "kv" && isa<attn::CacheType>(parts.k.getType())) {
+      error(parts.mask->at, what + " would need the value of cached tokens, "
+                                   "which a decoder does not keep");
+      return false;
+    }
+    if (axis == wanted)
+      continue;
+    error(parts.mask->at, what + ": `" + name.str() + "` runs along `" + axis +
+                              "`, expected `" + wanted + "`");
+    return false;
+  }
+  return true;
+}
+
 Value Emitter::applyMask(const AttentionParts &parts, Value scores) {
   ParsedMask parsed{attn::MaskAttr::all(context), {}};
   if (parts.mask) {
@@ -309,6 +341,8 @@ Value Emitter::applyMask(const AttentionParts &parts, Value scores) {
                     Twine(list->second.size()));
       return {};
     }
+    if (list == names.lists.end() && !checkTable(parts, parsed.mask, name))
+      return {};
     tables.push_back(maskTable(name, at));
     tableNames.push_back(name);
     if (!tables.back())

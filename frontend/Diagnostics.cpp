@@ -103,6 +103,9 @@ std::string Diagnostics::str() const {
 
 std::string heed::didYouMean(StringRef wanted,
                              const std::vector<std::string> &candidates) {
+
+  if (wanted.size() < 2) // every name of one letter is near every other
+    return "";
   std::optional<std::string> near = nearestName(wanted, candidates);
   return near ? "; did you mean `" + *near + "`?" : "";
 }

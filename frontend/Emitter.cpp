@@ -110,7 +110,9 @@ void Emitter::emitTokens(const Node &node, StringRef function) {
                          ? StringRef()
                          : attn::axisNames(x.getType()).front().getValue();
     if (isDecoder && axis != attn::axis::Output)
-      error(node.at, "a decoder ends in `logits`");
+      error(node.isList() ? node.items.back()->at : node.at,
+            "a decoder ends in `logits`, this makes " +
+                describeType(x.getType()));
     StringRef name = isDecoder                      ? "logits"
                      : axis == attn::axis::Sequence ? "embedding"
                                                     : "last_hidden_state";

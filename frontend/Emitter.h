@@ -110,6 +110,9 @@ private:
   mlir::Value tableHandle(const Expr &expr);
   mlir::Value maskTable(llvm::StringRef name, Place at);
   mlir::Value applyScore(const AttentionParts &parts, mlir::Value scores);
+
+  bool checkTable(const AttentionParts &parts, attn::MaskAttr mask,
+                  llvm::StringRef name);
   mlir::Value applyMask(const AttentionParts &parts, mlir::Value scores);
 
   //===--- Repetition (Repeat.cpp) ----------------------------------------===//

@@ -8,8 +8,10 @@ using llvm::StringRef;
 using llvm::Twine;
 
 void Fields::add(const Node &map) {
+  // What stands in one map twice has been reported when it was parsed.
   for (auto [key, value] : llvm::zip(map.keys, map.items))
-    add(key->text, key->at, value);
+    if (map.find(key->text) == value)
+      add(key->text, key->at, value);
 }
 
 void Fields::add(StringRef key, Place place, const Node *value) {

@@ -11,6 +11,31 @@
 using namespace heed;
 using namespace mlir;
 
+/// Sizes that are each allowed can make a tensor that is not: scores of a
+/// million queries by a million keys.
+static bool sizesAreSane(ModuleOp module, Diagnostics &diags) {
+  bool good = true;
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes()) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor)
+        continue;
+      __int128 elements = 1;
+      for (int64_t size : tensor.getShape())
+        if (!ShapedType::isDynamic(size) && elements <= MaxElements)
+          elements *= size;
+      auto line = op->getLoc()->findInstanceOf<FileLineColLoc>();
+      if (elements <= MaxElements || !line)
+        continue;
+      diags.error({line.getLine(), line.getColumn()},
+                  "this makes " + describeType(type) +
+                      ", more than 2^40 elements");
+      good = false;
+    }
+  });
+  return good;
+}
+
 /// What the verifier refuses although the frontend let it pass, at its line.
 static bool verifies(ModuleOp module, Diagnostics &diags) {
   ScopedDiagnosticHandler handler(
@@ -42,7 +67,8 @@ OwningOpRef<ModuleOp> heed::importModel(MLIRContext &context, StringRef path,
   OwningOpRef<ModuleOp> module =
       ModuleOp::create(FileLineColLoc::get(&context, path, 1, 1));
   Emitter(*model, *module, diags).emit();
-  if (diags.any() || !verifies(*module, diags))
+
+  if (diags.any() || !sizesAreSane(*module, diags) || !verifies(*module, diags))
     return {};
   return module;
 }

@@ -272,8 +272,8 @@ std::optional<std::string> heed::findFile(const Model &model, const Node &text,
     return beside.str().str();
   if (!llvm::sys::path::is_absolute(*name) && llvm::sys::fs::exists(cached))
     return cached.str().str();
-  diags.error(text.at, "no file `" + *name +
-                           "`, neither beside the model nor "
-                           "in the cache");
+
+  diags.error(text.at, "no file `" + *name + "`: looked for " + beside +
+                           " and " + cached);
   return std::nullopt;
 }

@@ -137,9 +137,11 @@ Value Emitter::step(const Node &node, Inflow x, bool first) {
     fields.add("", key.at, &value);
   else if (!kind->mainKey.empty())
     fields.add(kind->mainKey, value.at, &value);
-  else if (value.kind != Node::Null)
+  else if (value.kind != Node::Null) {
     error(value.at, "expected a map of the keys of `" + key.text + "`, found " +
                         value.describe());
+    return {};
+  }
   for (size_t i = 0; i < node.keys.size(); ++i)
     if (i != at)
       fields.add(node.keys[i]->text, node.keys[i]->at, node.items[i]);

@@ -95,7 +95,13 @@ static std::optional<WeightExpr> parseWeightExpr(StringRef text,
   if (inner.consume_back("]") && inner.contains('[')) {
     auto [base, range] = inner.rsplit('[');
     auto [rows, columns] = range.split(',');
-    bool isColumns = !columns.empty() && rows.trim() == ":";
+    bool isColumns = range.contains(',') && rows.trim() == ":";
+    if (range.contains(',') && !isColumns && columns.trim() != ":") {
+      diags.error(expr.at, "expected a slice of rows or of columns, as "
+                           "`w[0:768]` or `w[:, 0:768]`, found `" +
+                               text + "`");
+      return std::nullopt;
+    }
     if (!parseRange(isColumns ? columns : rows, step, expr, names, diags))
       return std::nullopt;
     step.dim = isColumns;
@@ -111,6 +117,10 @@ static std::optional<WeightExpr> parseWeightExpr(StringRef text,
     parsed->steps.push_back(step);
   return parsed;
 }
+
+/// The most numbers of a random weight; made, not read, they are for small
+/// models.
+static constexpr int64_t MaxRandom = int64_t(1) << 32;
 
 static std::string shapeOf(ArrayRef<int64_t> sizes) {
   std::string out = "[";
@@ -227,7 +237,18 @@ std::optional<Handle> Weights::resolve(const Node &expr,
                                "`heads` with `head`)");
       return std::nullopt;
     }
+
     shape.assign(expected.begin(), expected.end());
+    __int128 elements = 1;
+    for (int64_t size : shape)
+      if (elements <= MaxRandom)
+        elements *= size;
+    if (elements > MaxRandom) {
+      diags.error(expr.at, "random weight `" + parsed->name + "` would be " +
+                               shapeOf(shape) + ", more than 2^32 numbers");
+      return std::nullopt;
+    }
+
     auto type = attn::WeightType::get(context, shape, element);
     return declare(expr, parsed->name, type, where + ":" + parsed->name, {});
   }

@@ -102,7 +102,11 @@ public:
   void OnDocumentStart(const YAML::Mark &) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark &mark, YAML::anchor_t anchor) override {
-    add(make(Node::Null, mark, anchor));
+    Node &node = make(Node::Null, mark, anchor);
+    // The parser has read on; what is missing is missing at its key.
+    if (!open.empty() && !open.back()->keys.empty())
+      node.at = open.back()->keys.back()->at;
+    add(node);
   }
   void OnScalar(const YAML::Mark &mark, const std::string &tag,
                 YAML::anchor_t anchor, const std::string &value) override {

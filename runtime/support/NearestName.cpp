@@ -13,20 +13,26 @@ size_t heed::editDistance(std::string_view a, std::string_view b,
       a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (lengthGap > limit)
     return limit + 1;
-  // row[j]: distance between the first i bytes of a and the first j of b.
-  std::vector<size_t> row(b.size() + 1);
+  // row[j]: distance between the first i bytes of a and the first j of b; above
+  // and aboveThat: the same for i - 1 and i - 2.
+  std::vector<size_t> row(b.size() + 1), above(row.size()),
+      aboveThat(row.size());
   std::iota(row.begin(), row.end(), size_t(0));
+  size_t leastAbove = 0;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    std::swap(aboveThat, above);
+    std::swap(above, row);
     size_t least = row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1,
+                         above[j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], aboveThat[j - 2] + 1);
       least = std::min(least, row[j]);
     }
-    if (least > limit)
+    if (std::min(least, leastAbove) > limit)
       return limit + 1;
+    leastAbove = least;
   }
   return std::min(row[b.size()], limit + 1);
 }

@@ -9,8 +9,8 @@
 namespace heed {
 
 /// The least number of insertions, deletions and substitutions of single bytes
-/// that turn `a` into `b`, or `limit + 1` when that is over `limit`
-/// (Levenshtein distance, O(|a| |b|) time).
+/// and swaps of two neighbours that turn `a` into `b`, or `limit + 1` when that
+/// is over `limit` (optimal string alignment, O(|a| |b|) time).
 size_t editDistance(std::string_view a, std::string_view b, size_t limit);
 
 /// The candidate nearest to `wanted`, if one is near enough to be what was

@@ -12,6 +12,10 @@ TEST_CASE("edit distance") {
   CHECK(editDistance("kitten", "sitting", 9) == 3);
   CHECK(editDistance("mask_", "mask", 9) == 1);
   CHECK(editDistance("flaw", "lawn", 9) == 2);
+  CHECK(editDistance("bais", "bias", 9) == 1);
+  CHECK(editDistance("ab", "ba", 1) == 1);
+  CHECK(editDistance("dco", "doc", 1) == 1);
+  CHECK(editDistance("ca", "abc", 9) == 3);
   CHECK(editDistance("kitten", "sitting", 2) == 3);
   CHECK(editDistance("abc", std::string(1000, 'x'), 5) == 6);
   std::vector<std::string> names = {"mask", "mass", "task"};
