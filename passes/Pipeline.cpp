@@ -67,7 +67,8 @@ struct ScheduleArguments : PassPipelineOptions<ScheduleArguments> {
 };
 } // namespace
 
-void registerPipelines() {
+void registerPasses() {
+  registerAttnPasses();
   PassPipelineRegistration<FuseArguments>(
       "heed-fuse", "model -> fused",
       [](OpPassManager &pm, const auto &arguments) {

@@ -31,7 +31,8 @@ void buildFusePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 void buildSchedulePipeline(mlir::OpPassManager &pm,
                            const PipelineOptions &options);
 
-/// Makes both known to heed-opt: --heed-fuse and --heed-schedule.
-void registerPipelines();
+/// Makes every pass known by its flag, and both pipelines as heed-fuse and
+/// heed-schedule.
+void registerPasses();
 
 } // namespace heed

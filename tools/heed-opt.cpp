@@ -1,6 +1,5 @@
 //===- heed-opt.cpp - Runs passes on IR, with the MLIR conventions --------===//
 #include "ir/Attn.h"
-#include "passes/Passes.h"
 #include "passes/Pipeline.h"
 
 #include "mlir/InitAllDialects.h"
@@ -11,8 +10,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
-  heed::registerAttnPasses();
-  heed::registerPipelines();
+  heed::registerPasses();
   registry.insert<heed::attn::AttnDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
 }

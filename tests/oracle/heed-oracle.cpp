@@ -1,5 +1,5 @@
 //===- heed-oracle.cpp - Evaluates attn IR in f64, and compares -----------===//
-#include "passes/Passes.h"
+#include "passes/Pipeline.h"
 #include "tests/oracle/Compare.h"
 #include "tests/oracle/Inputs.h"
 #include "tests/oracle/OracleInterface.h"
@@ -239,7 +239,7 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllPasses();
-  heed::registerAttnPasses();
+  heed::registerPasses();
   registry.insert<heed::attn::AttnDialect>();
   registerOracleExternalModels(registry);
   cl::ParseCommandLineOptions(argc, argv, "heed's reference evaluator\n");
