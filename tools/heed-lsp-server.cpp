@@ -1,6 +1,7 @@
 //===- heed-lsp-server.cpp - attn IR in an editor -------------------------===//
 //
-// Serves .mlir files with the attn dialect over the language server protocol: hover, go to definition, diagnostics.
+// Serves .mlir files with the attn dialect over the language server protocol:
+// hover, go to definition, diagnostics.
 //
 //===----------------------------------------------------------------------===//
 #include "ir/Attn.h"
