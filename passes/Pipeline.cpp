@@ -39,9 +39,11 @@ void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
     if (llvm::none_of(options.disable, isThis))
       pm.addPass(std::move(pass));
   };
-  pm.addPass(createCSEPass());
   unlessDisabled(createFuseMaskSoftmax());
   unlessDisabled(createFuseAttention());
+  // Only now: two attentions of the same q and k each make their own scores
+  // inside, which is cheaper than storing them once.
+  pm.addPass(createCSEPass());
   pm.addPass(createFormLinears());
   unlessDisabled(createMergeLinears());
   unlessDisabled(createFusePrologue());

@@ -28,6 +28,8 @@ masks::MaskSymbol symbolOf(MaskSymbolAttr symbol) {
 bool keysReachTile(AttentionOp op) {
   if (isa<CacheType>(op.getK().getType()))
     return true;
+  if (!op.getQRows() && op.getQAxis() == op.getKvAxis())
+    return true;
   if (op.getQRows())
     return op.getQRows() == op.getKvRows();
   int64_t queries = axisSize(op.getQ().getType(), op.getQAxis());

@@ -100,6 +100,21 @@ func.func private @layer(%x: !x, %rows: !attn.ragged<token>, %c: !c, %wq: !w, %w
   return %y, %a : !x, !c
 }
 
+// Two attentions share q and k but not their mask: each is fused.
+// FUSED-LABEL: @shared_keys
+// FUSED-COUNT-2: attn.attention
+func.func private @shared_keys(%q: tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>, %k: tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>>)
+    -> (tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>, tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>) {
+  %s = attn.scores %q, %k {scale = 0.25, q_axis = "q", kv_axis = "kv"} : tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>, tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>> -> tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>
+  %p = attn.softmax %s over "kv" : tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>
+  %o = attn.combine %p, %k {kv_axis = "kv"} : tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>, tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>> -> tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>
+  %s2 = attn.scores %q, %k {scale = 0.25, q_axis = "q", kv_axis = "kv"} : tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>, tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>> -> tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>
+  %m = attn.mask %s2 where <(q, kv) : "q - kv >= 0"> : tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>
+  %p2 = attn.softmax %m over "kv" : tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>
+  %o2 = attn.combine %p2, %k {kv_axis = "kv"} : tensor<4x8x8xf32, #attn.axes<[heads, q, kv]>>, tensor<4x8x16xf32, #attn.axes<[heads, kv, head]>> -> tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>
+  return %o, %o2 : tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>, tensor<4x8x16xf32, #attn.axes<[heads, q, head]>>
+}
+
 attn.declare @embed : !attn.weight<[10, 64], f32> from "embed"
 attn.declare @q : !w from "q"
 attn.declare @k : !wk from "k"

@@ -49,3 +49,12 @@ func.func @fewer_keys(%q: !q, %k: !k) -> !q {
   %causal = attn.attention %q, %k, %k mask <(q, kv) : "q - kv >= 0"> {scale = 0.125, q_axis = "q", kv_axis = "kv"} : !q, !k, !k -> !q
   return %causal : !q
 }
+
+// Queries and keys along one axis: as many of both.
+!t = tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
+func.func @one_axis(%q: !t, %k: !t) -> !t {
+  // CHECK: visits full [0, q0 + 1); partial [q0 + 1, q1)"
+  // CHECK-NEXT: %causal =
+  %causal = attn.attention %q, %k, %k mask <(q, kv) : "q - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "token"} : !t, !t, !t -> !t
+  return %causal : !t
+}
