@@ -1,0 +1,25 @@
+//===- Prover.h - Finds proofs that the checker follows -------------------===//
+#pragma once
+
+#include "passes/masks/certificate/Checker.h"
+
+namespace heed::certificate {
+
+struct Proof {
+  /// The steps, one a line, when the problem is contradictory.
+  std::optional<std::string> steps;
+  /// Integers that satisfy it, by number of variable: the claim is false.
+  std::optional<std::vector<int64_t>> counterexample;
+  // Neither: the search was given up.
+};
+
+/// Fourier-Motzkin elimination that remembers how each row was made, with rows
+/// rounded to integers, a split of alternatives where there are some, and a
+/// branch on a variable where only fractions are left.
+Proof prove(const Problem &problem, unsigned maxSteps = 100000);
+
+/// The claim with its proof, ready for the checker; nullopt with the reason
+/// when it is false, has no meaning or was not proved.
+std::optional<std::string> certify(const Claim &claim, std::string &error);
+
+} // namespace heed::certificate
