@@ -9,8 +9,9 @@
 using namespace heed;
 
 static constexpr const Command *commands[] = {
-    &generateCommand,   &runCommand,  &tokenizeCommand,
-    &detokenizeCommand, &infoCommand,
+    &generateCommand, &chatCommand,  &scoreCommand,    &embedCommand,
+    &similarCommand,  &runCommand,   &tokenizeCommand, &detokenizeCommand,
+    &checkCommand,    &benchCommand, &infoCommand,
 };
 
 static constexpr Flag commonFlags[] = {

@@ -30,6 +30,8 @@ public:
   const Tokenizer *tokenizer() const { return words ? &*words : nullptr; }
   const heed_variant &variant() const { return *code; }
   unsigned threads() const { return pool->size(); }
+  /// For measurements beside the model's own calls.
+  ThreadPool &threadPool() { return *pool; }
   bool hasCache() const { return !description.cache.empty(); }
   /// The output of that name, or null.
   const ArgInfo *outputNamed(std::string_view name) const;

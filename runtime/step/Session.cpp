@@ -346,3 +346,21 @@ OutputRef Session::output(std::string_view name) const {
       return {output.info, output.shape, output.memory.data()};
   return {};
 }
+
+double Session::lastCost() const {
+  double total = 0;
+  for (const CostTerm &term : owner.info().cost) {
+    double product = term.flops;
+    for (uint32_t axis : term.axes)
+      product *= static_cast<double>(sizes[axis]);
+    total += product;
+  }
+  return total;
+}
+
+size_t Session::workBytes() const {
+  size_t bytes = arena.bytes();
+  for (const Output &output : outputs)
+    bytes += output.memory.bytes();
+  return bytes;
+}

@@ -51,8 +51,19 @@ public:
   /// The output of that name; its info is null if there is none.
   OutputRef output(std::string_view name) const;
 
+  /// Floating-point operations of the last call of the entry, by
+  /// ModelInfo::cost; 0 where that is unknown.
+  double lastCost() const;
+  /// Bytes of memory that calls so far needed, the cache not counted.
+  size_t workBytes() const;
+
   /// Tokens held in a slot.
   uint32_t length(unsigned slot) const { return lengths[slot]; }
+  /// Forgets what slot `slot` holds behind its first `length` tokens.
+  void truncate(unsigned slot, uint32_t length) {
+    if (length < lengths[slot])
+      lengths[slot] = length;
+  }
   unsigned slots() const { return static_cast<unsigned>(lengths.size()); }
   /// For tests of the promise that threads change no bit: at most the model's.
   void useThreads(unsigned count) { threadCount = count; }

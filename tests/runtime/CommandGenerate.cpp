@@ -177,7 +177,8 @@ TEST_CASE("commands: help has examples") {
   Outcome all = model.run("--help");
   CHECK(all.exit == 0);
   for (const char *command :
-       {"generate", "run", "tokenize", "detokenize", "info"}) {
+       {"generate", "chat", "score", "embed", "similar", "run", "tokenize",
+        "detokenize", "check", "bench", "info"}) {
     CHECK_THAT(all.out, Contains(command));
     Outcome made = model.run(std::string(command) + " --help");
     CHECK(made.exit == 0);

@@ -18,6 +18,15 @@ static std::vector<char> buildTable(Program::Tokens tokens) {
     table = buildFromTokenizerJson(golden + "chars.json");
   if (tokens == Program::Words)
     table = buildFromVocabTxt(golden + "small-vocab.txt");
+  if (tokens == Program::Chat) {
+    std::ifstream file(golden + "small-qwen2.json");
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    // ChatML, as SmolLM2 and Qwen have it.
+    table = parseTokenizerJson(text,
+                               R"({"eos_token": "<|im_end|>", "chat_template":
+ "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{'<|im_start|>assistant\\n'}}{% endif %}"})",
+                               "small-qwen2.json");
+  }
   if (tokens == Program::SmolLm) {
     Result<Gguf> file = Gguf::open(golden + "small-smollm.gguf");
     REQUIRE(file);

@@ -14,7 +14,7 @@ struct Outcome {
 /// An executable of a fake model in a folder of its own.
 class Program {
 public:
-  enum Tokens { Chars, SmolLm, Words, None };
+  enum Tokens { Chars, SmolLm, Chat, Words, None };
 
   explicit Program(const ModelInfo &info, Tokens tokens = None);
 

@@ -1,6 +1,6 @@
 //===- FakeModel.cpp - Stands for generated code in the tests -------------===//
 //
-// One entry that plays three models; the first bytes of the weights say which.
+// One entry that plays four models; the first bytes of the weights say which.
 // Each computes something whose right answer a test can write down, and uses
 // arena, scratch, cache, barrier and threads as generated code does.
 //
@@ -22,8 +22,8 @@ int64_t index(void **args, int i) { return *static_cast<int64_t *>(args[i]); }
 
 /// axes: token, output, sequence, kv, capacity. arena: 4 * token.
 /// logits[j] = 8 if j follows the row's token, plus (sum of the sequence's
-/// tokens up to the row + j) mod 7 / 100.
-void decoder(void **args) {
+/// tokens up to the row + j) mod 7 / 100. A leaky one looks one row too far.
+void decoder(void **args, bool leaky) {
   const int64_t *sizes = data<int64_t>(args, 2);
   int64_t rows = sizes[0], wanted = sizes[1], sequences = sizes[2],
           capacity = sizes[4];
@@ -46,7 +46,8 @@ void decoder(void **args) {
   for (int64_t row = thread; row < rows; row += threads) {
     int64_t s = sequenceOf[row];
     float sum = 0;
-    for (int64_t p = 0; p <= past[s] + row - starts[s]; ++p)
+    int64_t seen = row + (leaky && row + 1 < starts[s + 1]);
+    for (int64_t p = 0; p <= past[s] + seen - starts[s]; ++p)
       sum += cache[slots[s] * 2 * capacity + p];
     sums[row] = sum;
   }
@@ -107,8 +108,9 @@ void entry(void **args) {
   const char *tag = data<const char>(args, 0);
   if (size(args, 0) < 8)
     __builtin_trap();
-  if (!std::memcmp(tag, "decoder", 8))
-    decoder(args);
+  bool leaky = !std::memcmp(tag, "leakage", 8);
+  if (leaky || !std::memcmp(tag, "decoder", 8))
+    decoder(args, leaky);
   else if (!std::memcmp(tag, "encoder", 8))
     encoder(args);
   else

@@ -72,7 +72,8 @@ std::vector<uint8_t> test::fakeWeights(const ModelInfo &info) {
   std::vector<uint8_t> bytes(5000);
   for (size_t i = 0; i < bytes.size(); ++i)
     bytes[i] = static_cast<uint8_t>(i * 7);
-  std::string tag = info.kind == ModelKind::Decoder   ? "decoder"
+  std::string tag = info.name == "fake-leaky"         ? "leakage"
+                    : info.kind == ModelKind::Decoder ? "decoder"
                     : info.kind == ModelKind::Encoder ? "encoder"
                                                       : "tensors";
   std::copy_n(tag.c_str(), 8, bytes.begin());

@@ -1,0 +1,171 @@
+//===- MachinePeak.cpp - What this machine can do, measured ---------------===//
+#include "runtime/bench/MachinePeak.h"
+#include "runtime/step/CpuFeatures.h"
+
+#include <algorithm>
+#include <chrono>
+#include <immintrin.h>
+#include <vector>
+
+using namespace heed;
+
+static double secondsNow() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+//===----------------------------------------------------------------------===//
+// Each loop keeps enough independent chains in flight for a latency of five
+// cycles and two units, and returns something that depends on all of them.
+//===----------------------------------------------------------------------===//
+
+static constexpr int chains = 12;
+
+__attribute__((target("avx512f"))) static float fmaLoop512(int64_t rounds) {
+  __m512 sums[chains], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1e-3f);
+  for (__m512 &sum : sums)
+    sum = y;
+  for (int64_t i = 0; i < rounds; ++i)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < chains; ++j)
+      sums[j] = _mm512_fmadd_ps(sums[j], x, y);
+  for (int j = 1; j < chains; ++j)
+    sums[0] = _mm512_add_ps(sums[0], sums[j]);
+  return _mm512_cvtss_f32(sums[0]);
+}
+
+__attribute__((target("avx2,fma"))) static float fmaLoop256(int64_t rounds) {
+  __m256 sums[chains], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
+  for (__m256 &sum : sums)
+    sum = y;
+  for (int64_t i = 0; i < rounds; ++i)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < chains; ++j)
+      sums[j] = _mm256_fmadd_ps(sums[j], x, y);
+  for (int j = 1; j < chains; ++j)
+    sums[0] = _mm256_add_ps(sums[0], sums[j]);
+  return _mm256_cvtss_f32(sums[0]);
+}
+
+static float fmaLoop128(int64_t rounds) {
+  __m128 sums[chains], x = _mm_set1_ps(0.999f), y = _mm_set1_ps(1e-3f);
+  for (__m128 &sum : sums)
+    sum = y;
+  for (int64_t i = 0; i < rounds; ++i)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < chains; ++j)
+      sums[j] = _mm_add_ps(_mm_mul_ps(sums[j], x), y);
+  for (int j = 1; j < chains; ++j)
+    sums[0] = _mm_add_ps(sums[0], sums[j]);
+  return _mm_cvtss_f32(sums[0]);
+}
+
+/// `blocks` times 256 bytes from `at`, at any alignment.
+__attribute__((target("avx512f"))) static int readLoop512(const uint8_t *at,
+                                                          size_t blocks) {
+  __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+  for (; blocks > 0; --blocks, at += 256) {
+    a = _mm512_xor_si512(a, _mm512_loadu_si512(at));
+    b = _mm512_xor_si512(b, _mm512_loadu_si512(at + 64));
+    c = _mm512_xor_si512(c, _mm512_loadu_si512(at + 128));
+    d = _mm512_xor_si512(d, _mm512_loadu_si512(at + 192));
+  }
+  a = _mm512_xor_si512(_mm512_xor_si512(a, b), _mm512_xor_si512(c, d));
+  return _mm_cvtsi128_si32(_mm512_castsi512_si128(a));
+}
+
+__attribute__((target("avx2"))) static int readLoop256(const uint8_t *at,
+                                                       size_t blocks) {
+  __m256i sums[8] = {};
+  for (; blocks > 0; --blocks, at += 256)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 8; ++j)
+      sums[j] = _mm256_xor_si256(
+          sums[j],
+          _mm256_loadu_si256(reinterpret_cast<const __m256i *>(at + 32 * j)));
+  for (int j = 1; j < 8; ++j)
+    sums[0] = _mm256_xor_si256(sums[0], sums[j]);
+  return _mm_cvtsi128_si32(_mm256_castsi256_si128(sums[0]));
+}
+
+static int readLoop128(const uint8_t *at, size_t blocks) {
+  __m128i sums[8] = {};
+  for (; blocks > 0; --blocks, at += 256)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 16; ++j)
+      sums[j % 8] = _mm_xor_si128(
+          sums[j % 8],
+          _mm_loadu_si128(reinterpret_cast<const __m128i *>(at + 16 * j)));
+  for (int j = 1; j < 8; ++j)
+    sums[0] = _mm_xor_si128(sums[0], sums[j]);
+  return _mm_cvtsi128_si32(sums[0]);
+}
+
+namespace {
+struct Loops {
+  const char *name;
+  int lanes;
+  float (*fma)(int64_t);
+  int (*read)(const uint8_t *, size_t);
+};
+} // namespace
+
+static const Loops &widest() {
+  static constexpr Loops all[] = {{"AVX-512", 16, fmaLoop512, readLoop512},
+                                  {"AVX2", 8, fmaLoop256, readLoop256},
+                                  {"SSE2", 4, fmaLoop128, readLoop128}};
+  static const Loops &best = cpuHas("avx512f")                 ? all[0]
+                             : cpuHas("avx2") && cpuHas("fma") ? all[1]
+                                                               : all[2];
+  return best;
+}
+
+const char *heed::widestVectors() { return widest().name; }
+
+/// Keeps a result from being optimised away.
+static std::atomic<float> sink;
+
+/// The time from when all threads are ready until the last is done.
+template <typename Each>
+static double timed(ThreadPool &pool, unsigned threads, Each each) {
+  struct Shared {
+    ThreadPool &pool;
+    Each &each;
+    double began = 0, ended = 0;
+  } shared{pool, each};
+  pool.run(
+      [](void *context, unsigned thread, unsigned count) {
+        auto &s = *static_cast<Shared *>(context);
+        s.pool.barrier().wait();
+        if (thread == 0)
+          s.began = secondsNow();
+        s.each(thread, count);
+        s.pool.barrier().wait();
+        if (thread == 0)
+          s.ended = secondsNow();
+      },
+      &shared, threads);
+  return shared.ended - shared.began;
+}
+
+double heed::fmaRate(ThreadPool &pool, unsigned threads) {
+  const Loops &loops = widest();
+  constexpr int64_t rounds = 4'000'000; // 24 million cycles or more
+  double took = timed(pool, threads, [&](unsigned, unsigned) {
+    sink.store(loops.fma(rounds), std::memory_order_relaxed);
+  });
+  return 2.0 * loops.lanes * chains * rounds * threads / took;
+}
+
+double heed::readRate(ThreadPool &pool, unsigned threads, Bytes bytes) {
+  const Loops &loops = widest();
+  size_t blocks = bytes.size() / 256;
+  double took = timed(pool, threads, [&](unsigned thread, unsigned count) {
+    size_t first = blocks * thread / count,
+           last = blocks * (thread + 1) / count;
+    int result = loops.read(bytes.data() + first * 256, last - first);
+    sink.store(static_cast<float>(result), std::memory_order_relaxed);
+  });
+  return static_cast<double>(blocks * 256) / std::max(took, 1e-9);
+}

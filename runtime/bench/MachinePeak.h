@@ -1,0 +1,25 @@
+//===- MachinePeak.h - What this machine can do, measured -----------------===//
+//
+// Figures are given as ratios to these, taken in the same run with the same
+// threads: names and data sheets say little about a virtual machine.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/formats/MappedFile.h"
+#include "runtime/step/ThreadPool.h"
+
+namespace heed {
+
+/// Floating-point operations a second of f32 multiply-adds in registers, with
+/// the widest vectors that this CPU has, on `threads` threads of the pool
+/// together. One sample of about 20 ms; take the best of several.
+double fmaRate(ThreadPool &pool, unsigned threads);
+
+/// Bytes a second of reading `bytes` once, each thread a share of its own.
+double readRate(ThreadPool &pool, unsigned threads, Bytes bytes);
+
+/// "AVX-512", "AVX2", "SSE2": what the two measure with.
+const char *widestVectors();
+
+} // namespace heed

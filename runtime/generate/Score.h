@@ -1,0 +1,23 @@
+//===- Score.h - How likely a text is to a model --------------------------===//
+#pragma once
+
+#include "runtime/generate/Generate.h"
+
+namespace heed {
+
+struct Score {
+  double loss = 0; // sum of -ln p(token | tokens before it in its window)
+  size_t scored = 0;
+  bool interrupted = false;
+
+  /// exp of the mean loss.
+  double perplexity() const;
+};
+
+/// Scores `ids` in windows of `window` tokens, one after the other, each read
+/// from scratch; the first token of a window is read, not scored. Errors: fewer
+/// than two ids, those of the step.
+Result<Score> score(Session &session, std::span<const int32_t> ids,
+                    uint32_t window, const GenerateCalls &calls);
+
+} // namespace heed

@@ -1,0 +1,285 @@
+//===- CheckCommand.cpp - OUT check ---------------------------------------===//
+#include "runtime/main/Command.h"
+#include "runtime/main/RandomInputs.h"
+#include "runtime/main/StandardOutput.h"
+#include "runtime/support/Text.h"
+
+#include <cmath>
+#include <cstring>
+
+using namespace heed;
+
+namespace {
+/// The outputs of a call, kept.
+struct Kept {
+  std::vector<OutputRef> shapes;
+  std::vector<std::vector<uint8_t>> bytes;
+
+  explicit Kept(const Session &session) {
+    for (const ArgInfo &arg : session.model().info().args) {
+      if (arg.kind != ArgKind::Output)
+        continue;
+      OutputRef output = session.output(arg.name);
+      size_t size = *elementCount(output.shape) * blockBytes(arg.type);
+      const auto *data = static_cast<const uint8_t *>(output.data);
+      shapes.push_back(output);
+      bytes.emplace_back(data, data + size);
+    }
+  }
+  size_t rowBytes(size_t output) const {
+    return shapes[output].rowElements() * blockBytes(shapes[output].info->type);
+  }
+  bool perSequence(size_t output) const {
+    return shapes[output].info->axes[0].name == "sequence";
+  }
+  /// Rows [from, from + rows) equal, bit by bit, other's from `otherFrom` on;
+  /// `whole` says whether rows are those of sequences.
+  bool sameRows(const Kept &other, size_t from, size_t otherFrom, size_t rows,
+                bool whole) const {
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      size_t row = rowBytes(i);
+      if (perSequence(i) == whole &&
+          std::memcmp(bytes[i].data() + from * row,
+                      other.bytes[i].data() + otherFrom * row, rows * row) != 0)
+        return false;
+    }
+    return true;
+  }
+  bool same(const Kept &other) const { return bytes == other.bytes; }
+  bool finite() const {
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (shapes[i].info->type != ElementType::F32)
+        continue;
+      for (size_t at = 0; at < bytes[i].size(); at += sizeof(float)) {
+        float value;
+        std::memcpy(&value, bytes[i].data() + at, sizeof value);
+        if (!std::isfinite(value))
+          return false;
+      }
+    }
+    return true;
+  }
+};
+
+/// Runs the checks one by one and prints a line for each.
+class Checks {
+public:
+  Checks(Model &model, uint64_t seed) : model(model), random(seed) {}
+
+  Status weights();
+  Status tensors(const RandomInputs &inputs);
+  Status tokens(size_t count);
+  bool allGood() const { return good; }
+  Status flush() { return output.flush(); }
+
+private:
+  void say(bool passed, const std::string &what);
+  Result<Kept> step(const StepRows &rows);
+  Status causality(const std::vector<int32_t> &ids, const Kept &whole);
+  Status decode(const std::vector<int32_t> &ids, const Kept &whole);
+  Status company(std::span<const int32_t> ids);
+
+  Model &model;
+  Random random;
+  std::unique_ptr<Session> session;
+  StandardOutput output;
+  bool good = true;
+};
+} // namespace
+
+void Checks::say(bool passed, const std::string &what) {
+  good = good && passed;
+  (void)output.write(concat(passed ? "good  " : "WRONG ", what, "\n"));
+}
+
+Status Checks::weights() {
+  Status intact = model.file().verifyWeights();
+  say(static_cast<bool>(intact),
+      intact ? concat("the weights are what was built (",
+                      model.weights().size(), " bytes)")
+             : intact.error().text);
+  return {};
+}
+
+Status Checks::tensors(const RandomInputs &inputs) {
+  Result<std::unique_ptr<Session>> made = Session::create(model);
+  if (!made)
+    return made.error();
+  session = std::move(*made);
+  if (Status done = session->run(inputs.tensors()); !done)
+    return done;
+  Kept whole(*session);
+  say(whole.finite(), "random inputs give finite numbers");
+  if (Status done = session->run(inputs.tensors()); !done)
+    return done;
+  say(whole.same(Kept(*session)), "the same call gives the same bits");
+  session->useThreads(1);
+  if (Status done = session->run(inputs.tensors()); !done)
+    return done;
+  say(whole.same(Kept(*session)),
+      concat("one thread gives the bits of ", model.threads()));
+  return {};
+}
+
+Result<Kept> Checks::step(const StepRows &rows) {
+  if (Status done = session->step(rows.input()); !done)
+    return done.error();
+  return Kept(*session);
+}
+
+/// Changes everything behind token t: rows up to t must not change.
+Status Checks::causality(const std::vector<int32_t> &ids, const Kept &whole) {
+  bool held = true;
+  size_t leak = 0;
+  for (size_t t : {size_t(0), ids.size() / 2, ids.size() - 2}) {
+    std::vector<int32_t> other = ids;
+    for (size_t i = t + 1; i < ids.size(); ++i)
+      other[i] = static_cast<int32_t>(
+          (ids[i] + 1 + random.below(model.info().vocabulary - 1)) %
+          model.info().vocabulary);
+    StepRows rows;
+    rows.add(0, other);
+    Result<Kept> changed = step(rows);
+    if (!changed)
+      return changed.error();
+    if (held && !whole.sameRows(*changed, 0, 0, t + 1, false)) {
+      held = false;
+      leak = t;
+    }
+  }
+  say(held, held ? "other later tokens change no bit of earlier outputs"
+                 : concat("outputs up to token ", leak,
+                          " change when later tokens do"));
+  return {};
+}
+
+/// Token by token, from the cache, against all at once.
+Status Checks::decode(const std::vector<int32_t> &ids, const Kept &whole) {
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    StepRows rows;
+    rows.add(0, std::span(ids).subspan(i, 1), static_cast<int32_t>(i));
+    Result<Kept> one = step(rows);
+    if (!one)
+      return one.error();
+    size_t count = whole.rowBytes(0) / sizeof(float);
+    const auto *expected =
+        reinterpret_cast<const float *>(whole.bytes[0].data()) + i * count;
+    const auto *found = reinterpret_cast<const float *>(one->bytes[0].data());
+    for (size_t j = 0; j < count; ++j) {
+      double difference = std::fabs(double(expected[j]) - found[j]);
+      worst = difference <= worst ? worst : difference; // NaN counts
+      largest = std::max(largest, std::fabs(double(expected[j])));
+    }
+  }
+  // Rounding differs between shapes, more so in bf16.
+  say(worst <= 0.02 * std::max(1.0, largest),
+      concat("token by token differs from all at once by at most ",
+             jsonNumber(static_cast<float>(worst)), " (largest output ",
+             jsonNumber(static_cast<float>(largest)), ")"));
+  return {};
+}
+
+/// With other sequences before and behind it in the same call.
+Status Checks::company(std::span<const int32_t> ids) {
+  constexpr size_t before = 3, behind = 5;
+  size_t chunk = model.info().chunk;
+  if (chunk > before + behind)
+    ids = ids.first(std::min(ids.size(), chunk - before - behind));
+  StepRows single, rows;
+  single.add(0, ids);
+  Result<Kept> alone = step(single);
+  if (!alone)
+    return alone.error();
+  rows.add(1, randomIds(random, model.info(), before));
+  rows.add(0, ids);
+  rows.add(2, randomIds(random, model.info(), behind));
+  Result<Kept> together = step(rows);
+  if (!together)
+    return together.error();
+  say(alone->sameRows(*together, 0, before, ids.size(), false) &&
+          alone->sameRows(*together, 0, 1, 1, true),
+      "a sequence gives the same bits alone and among others");
+  return {};
+}
+
+Status Checks::tokens(size_t count) {
+  Result<std::unique_ptr<Session>> made = Session::create(model, 3);
+  if (!made)
+    return made.error();
+  session = std::move(*made);
+  std::vector<int32_t> ids = randomIds(random, model.info(), count);
+  StepRows rows;
+  rows.add(0, ids);
+  Result<Kept> whole = step(rows);
+  if (!whole)
+    return whole.error();
+  say(whole->finite(), concat(count, " random tokens give finite numbers"));
+  Result<Kept> again = step(rows);
+  if (!again)
+    return again.error();
+  say(whole->same(*again), "the same call gives the same bits");
+  session->useThreads(1);
+  again = step(rows);
+  if (!again)
+    return again.error();
+  say(whole->same(*again),
+      concat("one thread gives the bits of ", model.threads()));
+  session->useThreads(0);
+  if (Status done = company(ids); !done)
+    return done;
+  if (!model.hasCache())
+    return {};
+  if (Status done = causality(ids, *whole); !done)
+    return done;
+  return decode(ids, *whole);
+}
+
+static int run(CommandContext &context) {
+  const Arguments &arguments = context.arguments;
+  Result<int64_t> seed = arguments.integer("--seed", 1, 0, INT64_MAX);
+  if (!seed)
+    return context.failUsage(seed.error().text);
+  int exit = ExitGood;
+  std::unique_ptr<Model> model = context.open(exit);
+  if (!model)
+    return exit;
+  bool tensors = model->info().kind == ModelKind::Tensors;
+  int64_t most = tensors ? 1 << 16 : model->info().context;
+  Result<int64_t> count =
+      arguments.integer("--tokens", std::min<int64_t>(24, most), 2, most);
+  if (!count)
+    return context.failUsage(count.error().text);
+  Checks checks(*model, static_cast<uint64_t>(*seed));
+  Status done = checks.weights();
+  if (done && tensors) {
+    Result<RandomInputs> inputs =
+        RandomInputs::create(model->info(), {}, *count, *seed);
+    done = inputs ? checks.tensors(*inputs) : Status(inputs.error());
+  } else if (done) {
+    done = checks.tokens(static_cast<size_t>(*count));
+  }
+  if (Status flushed = checks.flush(); done && !flushed)
+    done = flushed;
+  if (!done)
+    return context.fail(done.error());
+  return checks.allGood() ? ExitGood : ExitInput;
+}
+
+static constexpr Flag flags[] = {
+    {"--tokens", "N", "tokens of the sequences (default 24)"},
+    {"--seed", "N", "of the random inputs (default 1)"},
+};
+
+const Command heed::checkCommand = {
+    "check",
+    "",
+    "watch the model keep its promises",
+    flags,
+    "Reads all weights and compares their checksum, then runs random inputs: "
+    "later tokens must not change\nearlier outputs, nor threads or other "
+    "sequences any bit. Exit code 1 if one does.\n\n"
+    "examples:\n"
+    "  OUT check\n"
+    "  OUT check --tokens 200 --seed 7\n",
+    run};
