@@ -1,5 +1,6 @@
 #include "runtime/tokenizer/StreamDecoder.h"
 
+#include "runtime/tokenizer/SentencePiece.h"
 #include "runtime/tokenizer/Utf8.h"
 
 namespace heed {
@@ -30,15 +31,34 @@ std::string StreamDecoder::wordText(std::string_view token) const {
   return text;
 }
 
+/// A SentencePiece token as text: marks are spaces, and the space before the
+/// whole text goes.
+std::string StreamDecoder::markedText(std::string_view token) const {
+  std::string text(token);
+  replaceAll(text, SpaceMark, " ");
+  if (first && tokenizer.data().has(AddPrefixSpace) && text.starts_with(' '))
+    text.erase(0, 1);
+  return text;
+}
+
 std::string StreamDecoder::push(int32_t id) {
   std::string_view token = tokenizer.tokenBytes(id);
   if (token.empty() ||
       (skipSpecial && (tokenizer.data().flags(id) & TokenSpecial)))
     return {};
-  if (tokenizer.kind() == TokenizerKind::WordPiece)
+  switch (tokenizer.kind()) {
+  case TokenizerKind::WordPiece:
     held += wordText(token);
-  else
+    break;
+  case TokenizerKind::Unigram:
+  case TokenizerKind::SentencePieceBpe:
+    held += markedText(token);
+    break;
+  case TokenizerKind::ByteBpe:
+  case TokenizerKind::Chars:
     held += token;
+    break;
+  }
   first = false;
 
   std::string out;

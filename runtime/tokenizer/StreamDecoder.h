@@ -24,6 +24,7 @@ public:
 
 private:
   std::string wordText(std::string_view token) const;
+  std::string markedText(std::string_view token) const;
 
   const Tokenizer &tokenizer;
   bool skipSpecial;

@@ -1,6 +1,7 @@
 #include "runtime/tokenizer/Table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace heed {
@@ -51,7 +52,9 @@ Result<Table> Table::open(std::span<const std::byte> blob) {
       !table.view(head.classIndex, table.blockIndex) ||
       !table.view(head.classBlocks, table.blocks) ||
       !table.view(head.mappings, table.mappings) ||
-      !table.view(head.mappingBytes, table.mappingChars))
+      !table.view(head.mappingBytes, table.mappingChars) ||
+      !table.view(head.charTrie, table.trie) ||
+      !table.view(head.charTexts, table.trieChars))
     return bad("a section does not lie in it");
   table.bytes = text.data();
   if (Status status = table.check(); !status)
@@ -75,12 +78,17 @@ static bool goodSlots(std::span<const uint32_t> slots, size_t entries) {
 
 Status Table::check() const {
   uint32_t count = head->tokenCount;
+  if (head->kind > TokenizerKind::Chars || head->rule > PreTokenizer::Qwen2)
+    return bad("its kind");
   if (count == 0 || count > MaxSlotEntries)
     return bad("the number of tokens");
   if (offsets.size() != size_t(count) + 1 || tokenFlagBytes.size() != count)
     return bad("the vocabulary's size");
   if (!scores.empty() && scores.size() != count)
     return bad("the number of scores");
+  if (!std::all_of(scores.begin(), scores.end(),
+                   [](float score) { return std::isfinite(score); }))
+    return bad("a score");
   if (offsets[0] != 0 || offsets[count] != head->tokenBytes.size ||
       !std::is_sorted(offsets.begin(), offsets.end()))
     return bad("a token's offset");
@@ -95,9 +103,7 @@ Status Table::check() const {
                      head->frameStart, head->frameEnd})
     if (!mayBeToken(id))
       return bad("a special token's id");
-  bool needsUnknown = head->kind == TokenizerKind::WordPiece ||
-                      head->kind == TokenizerKind::Chars;
-  if (needsUnknown && special.unk == NoToken)
+  if (head->kind != TokenizerKind::ByteBpe && special.unk == NoToken)
     return bad("the unknown token is missing");
 
   for (const TableMerge &merge : mergeList)
@@ -123,17 +129,21 @@ Status Table::check() const {
     if (uint64_t(mapping.offset) + mapping.size > mappingChars.size())
       return bad("a character's mapping");
 
+  if (!trieChars.empty() && trieChars.back() != 0)
+    return bad("the character map's texts");
+
   uint64_t chatEnd = uint64_t(head->chat.offset) + head->chat.size;
   if (chatEnd > head->size)
     return bad("the chat template");
   return {};
 }
 
-int32_t Table::find(std::string_view body, std::string_view prefix) const {
+int32_t Table::findHashed(std::string_view body, std::string_view prefix,
+                          uint32_t hash) const {
   size_t size = prefix.size() + body.size();
-  if (slots.empty() || size > head->longestToken)
+  if (slots.empty())
     return NoToken;
-  uint32_t hash = finishHash(hashBytes(body, hashBytes(prefix)));
+  hash = finishHash(hash);
   size_t mask = slots.size() - 1;
   for (size_t at = hash & mask; slots[at] != 0; at = (at + 1) & mask) {
     if ((slots[at] ^ hash) & ~SlotIndexMask)

@@ -52,7 +52,7 @@ enum class PreTokenizer : uint32_t {
 
 /// Bits of TableHeader::flags.
 enum TableFlags : uint32_t {
-  /// A space goes before a text that does not start with one.
+  /// A space goes before a text (byte-level BPE: that does not start with one).
   AddPrefixSpace = 1,
   /// A piece that is a token as a whole is not taken apart (Llama 3).
   WholePieceFirst = 2,
@@ -62,6 +62,10 @@ enum TableFlags : uint32_t {
   SplitCjk = 8,
   /// Decoding writes "it 's ." as "it's." (the reference's clean-up).
   CleanUpSpaces = 16,
+  /// SentencePiece: no spaces at the ends of a text and one between words.
+  CollapseSpaces = 32,
+  /// SentencePiece: an unknown character becomes its bytes' tokens.
+  ByteFallback = 64,
 };
 
 /// Bits of a token's flag byte.
@@ -87,7 +91,7 @@ enum CharClass : uint8_t {
 };
 
 inline constexpr char TableMagic[8] = {'h', 'e', 'e', 'd', 't', 'o', 'k', 'n'};
-inline constexpr uint32_t TableVersion = 1;
+inline constexpr uint32_t TableVersion = 2;
 inline constexpr int32_t NoToken = -1;
 
 /// `offset` from the blob's first byte, `size` in bytes.
@@ -112,6 +116,7 @@ struct TableHeader {
   uint32_t longestToken; // in bytes
   uint32_t maxLength;    // tokens, specials counted; 0: no limit
   uint32_t maxWordChars; // WordPiece: a longer word is unknown
+  float lowestScore;     // of the tokens that texts become
   SpecialIds special;
   /// What EncodeOptions::addSpecial puts before and after a text.
   int32_t frameStart, frameEnd;
@@ -129,7 +134,9 @@ struct TableHeader {
   TableSection classBlocks; // u8[128] a block
   TableSection mappings;    // TableMapping[], sorted by character
   TableSection mappingBytes;
-  TableSection chat; // see ChatTemplate.h
+  TableSection charTrie;  // u32[], see CharMap.h
+  TableSection charTexts; // what the trie's leaves say, each ended by a 0
+  TableSection chat;      // see ChatTemplate.h
 };
 
 struct TableMerge {
@@ -184,7 +191,14 @@ public:
   float score(uint32_t id) const { return scores.empty() ? 0 : scores[id]; }
 
   /// The token whose bytes are `prefix` followed by `body`, or NoToken.
-  int32_t find(std::string_view body, std::string_view prefix = {}) const;
+  int32_t find(std::string_view body, std::string_view prefix = {}) const {
+    if (prefix.size() + body.size() > head->longestToken)
+      return NoToken;
+    return findHashed(body, prefix, hashBytes(body, hashBytes(prefix)));
+  }
+  /// The same for a caller that has their hashBytes() already.
+  int32_t findHashed(std::string_view body, std::string_view prefix,
+                     uint32_t hash) const;
   /// The rank of the merge of two tokens, or NoToken.
   int32_t mergeRank(uint32_t left, uint32_t right) const;
   const TableMerge &merge(uint32_t rank) const { return mergeList[rank]; }
@@ -205,6 +219,12 @@ public:
   /// What a character with ClassMapped becomes.
   std::string_view mapped(char32_t character) const;
 
+  /// SentencePiece's character map; empty when the model has none.
+  std::span<const uint32_t> charTrie() const { return trie; }
+  std::string_view charTexts() const {
+    return {trieChars.data(), trieChars.size()};
+  }
+
   std::span<const std::byte> chatSection() const;
 
 private:
@@ -221,7 +241,8 @@ private:
   std::span<const int32_t> byteIdList;
   std::span<const uint16_t> blockIndex;
   std::span<const TableMapping> mappings;
-  std::span<const char> mappingChars;
+  std::span<const char> mappingChars, trieChars;
+  std::span<const uint32_t> trie;
   const char *bytes = nullptr;
 };
 

@@ -2,6 +2,7 @@
 
 #include "runtime/tokenizer/PairMerger.h"
 #include "runtime/tokenizer/PieceScanner.h"
+#include "runtime/tokenizer/SentencePiece.h"
 #include "runtime/tokenizer/StreamDecoder.h"
 #include "runtime/tokenizer/Utf8.h"
 #include "runtime/tokenizer/WholeTokens.h"
@@ -15,16 +16,7 @@ Result<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
   Result<Table> table = Table::open(blob);
   if (!table)
     return table.error();
-  switch (table->header().kind) {
-  case TokenizerKind::ByteBpe:
-  case TokenizerKind::WordPiece:
-  case TokenizerKind::Chars:
-    return Tokenizer(*table);
-  case TokenizerKind::Unigram:
-  case TokenizerKind::SentencePieceBpe:
-    break;
-  }
-  return Error{"the tokenizer table is of a kind that this heed cannot run"};
+  return Tokenizer(*table);
 }
 
 static void encodeChars(const Table &table, std::string_view text,
@@ -52,9 +44,9 @@ static void encodeBytePairs(const Table &table, std::string_view text,
 }
 
 /// Appends the ids of text without whole tokens, up to `enough` ids or a few
-/// more.
-void Tokenizer::encodePlain(std::string_view text, std::vector<int32_t> &ids,
-                            size_t enough) const {
+/// more. `prefix`: SentencePiece's space may go before it.
+void Tokenizer::encodePlain(std::string_view text, bool prefix,
+                            std::vector<int32_t> &ids, size_t enough) const {
   if (text.empty())
     return;
   switch (kind()) {
@@ -66,7 +58,7 @@ void Tokenizer::encodePlain(std::string_view text, std::vector<int32_t> &ids,
     return encodeChars(table, text, ids, enough);
   case TokenizerKind::Unigram:
   case TokenizerKind::SentencePieceBpe:
-    return; // open() refuses these
+    return SentencePiece(table).encode(text, prefix, ids);
   }
 }
 
@@ -75,12 +67,13 @@ void Tokenizer::encodeParts(std::span<const TextPart> parts,
                             std::vector<int32_t> &ids, size_t enough) const {
   // The text since the last whole token; a copy only where it spans parts.
   std::string pending;
+  bool prefix = true;
   auto flush = [&](std::string_view rest) {
     if (!pending.empty()) {
       pending += rest;
       rest = pending;
     }
-    encodePlain(rest, ids, enough);
+    encodePlain(rest, prefix, ids, enough);
     pending.clear();
   };
   for (size_t i = 0; i < parts.size() && ids.size() < enough; ++i) {
@@ -97,6 +90,7 @@ void Tokenizer::encodeParts(std::span<const TextPart> parts,
         break;
       flush(text.substr(at, found.begin - at));
       ids.push_back(found.id);
+      prefix = table.flags(found.id) & TokenSpecial;
       at = found.end;
     }
     if (i + 1 == parts.size())

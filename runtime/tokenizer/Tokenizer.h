@@ -40,7 +40,7 @@ struct TextPart {
 class Tokenizer {
 public:
   /// The blob must be 8-aligned and outlive the tokenizer. Errors: a damaged
-  /// table, or a kind that this version cannot run.
+  /// table.
   static Result<Tokenizer> open(std::span<const std::byte> blob);
 
   /// Every id is below vocabularySize().
@@ -74,8 +74,8 @@ public:
 
 private:
   explicit Tokenizer(Table table) : table(table) {}
-  void encodePlain(std::string_view text, std::vector<int32_t> &ids,
-                   size_t enough) const;
+  void encodePlain(std::string_view text, bool prefix,
+                   std::vector<int32_t> &ids, size_t enough) const;
   void encodeParts(std::span<const TextPart> parts, std::vector<int32_t> &ids,
                    size_t enough) const;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/tokenizer/: small tokenizers and what Hugging Face's `tokenizers` says about hard text.
 
-Run by hand, with tokenizers 0.23.3, gguf 0.19.0 and jinja2 3.1.6 installed:
+Run by hand, with tokenizers 0.23.3, sentencepiece 0.2.3, gguf 0.19.0 and jinja2 3.1.6 installed:
 
     make_tokenizer_goldens.py SmolLM2-135M-Instruct.Q4_1.gguf MINILM_MODEL_FOLDER
 
@@ -10,11 +10,14 @@ models are compared only where the models are at hand (HEED_CACHE).
 """
 import json
 import pathlib
+import struct
 import sys
+import types
 
 import gguf
 import jinja2
 import jinja2.sandbox
+import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 HERE = pathlib.Path(__file__).parent
@@ -103,6 +106,55 @@ def write_gguf(path, vocab, merges):
     writer.close()
 
 
+def fields(message):
+    """A protocol buffer's fields of wire types 0, 2 and 5: (number, value)."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+    while at < len(message):
+        number, wire = divmod(varint(), 8)
+        if wire == 0:
+            yield number, varint()
+        else:
+            size = varint() if wire == 2 else 4
+            at += size
+            yield number, message[at - size:at]
+
+
+def write_sentencepiece_gguf(path, model):
+    model_fields = list(fields(model.serialized_model_proto()))
+    pieces = [dict(fields(value)) for number, value in model_fields if number == 1]
+    trainer, normalizer = (dict(fields(next(v for n, v in model_fields if n == number))) for number in (2, 3))
+    kind = {1: "t5", 2: "llama"}[trainer.get(3, 1)]
+    writer = gguf.GGUFWriter(path, kind)
+    writer.add_tokenizer_model(kind)
+    writer.add_token_list([piece[1] for piece in pieces])
+    writer.add_token_scores([struct.unpack("<f", piece[2])[0] for piece in pieces])
+    writer.add_token_types([piece.get(3, 1) for piece in pieces])
+    writer.add_bos_token_id(model.bos_id())
+    writer.add_eos_token_id(model.eos_id())
+    writer.add_unk_token_id(model.unk_id())
+    writer.add_add_bos_token(False)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(bool(normalizer.get(3, 1)))
+    writer.add_remove_extra_whitespaces(bool(normalizer.get(4, 1)))
+    if normalizer.get(2):
+        writer.add_precompiled_charsmap(normalizer[2])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def split_bpe(pattern, vocab, merges, **options):
     return byte_bpe(vocab, merges, pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
@@ -139,6 +191,45 @@ def chars():
     tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[], unk_token="[UNK]"))
     tokenizer.decoder = decoders.Fuse()
     return tokenizer
+
+
+class SentencePiece:
+    """SentencePiece's own library, with the part of Tokenizer's face that golden() uses."""
+
+    def __init__(self, path):
+        self.model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+    def encode(self, text, add_special_tokens=True):
+        return types.SimpleNamespace(ids=self.model.encode(text))
+
+    def decode(self, ids, skip_special_tokens):
+        if skip_special_tokens:
+            ids = [i for i in ids if i != self.model.unk_id()]
+        return self.model.decode(ids).replace(" \u2047 ", "<unk>")  # it writes unknown tokens in its own way
+
+
+def train_sentencepiece(name, **options):
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(line for text in CORPUS for line in text.split("\n") if line),
+        model_prefix=str(OUT / name), hard_vocab_limit=False, minloglevel=2, **options)
+    (OUT / f"{name}.vocab").unlink()
+    tokenizer = SentencePiece(OUT / f"{name}.model")
+    golden(name, tokenizer)
+    write_sentencepiece_gguf(OUT / f"{name}.gguf", tokenizer.model)
+
+
+def sentencepieces():
+    rules = OUT / "rules.tsv"
+    rules.write_text("".join(
+        " ".join(f"{ord(c):x}" for c in key) + "\t" + " ".join(f"{ord(c):x}" for c in value) + "\n"
+        for key, value in [("A\u030a", "\u00c5"), ("e\u0301", "\u00e9"), ("\u00bd", "1/2"), ("\u3000", " "),
+                           ("\u00a0", " "), ("\t", " "), ("\uff01", "!"), ("\u00b2", "2"), ("\u200d", ""),
+                           ("\u1e69", "s\u0323\u0307"), ("\U0001f469", "W"), ("...", "\u2026"), ("ab", "  x ")]))
+    train_sentencepiece("small-unigram", model_type="unigram", vocab_size=600, normalization_rule_tsv=str(rules),
+                        character_coverage=0.98)
+    rules.unlink()
+    train_sentencepiece("small-spbpe", model_type="bpe", vocab_size=800, byte_fallback=True,
+                        normalization_rule_name="identity", remove_extra_whitespaces=False, character_coverage=0.98)
 
 
 def save(name, tokenizer):
@@ -238,6 +329,7 @@ def main(smollm, minilm):
     golden("small-vocab", bert(vocab, True, 256))
     save("small-cased", bert(vocab, False, 0))
     save("chars", chars())
+    sentencepieces()
 
 
 if __name__ == "__main__":

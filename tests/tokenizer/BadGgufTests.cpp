@@ -3,6 +3,7 @@
 #include "tests/runtime/TestFiles.h"
 #include "tests/tokenizer/Support.h"
 
+#include <cmath>
 #include <map>
 
 using namespace heed;
@@ -113,9 +114,9 @@ TEST_CASE("missing metadata is named", "[gguf]") {
 }
 
 TEST_CASE("metadata of another kind is refused", "[gguf]") {
-  CHECK(error("ggml.model", text("llama")) ==
-        "f.gguf: metadata tokenizer.ggml.model is 'llama'; heed reads gpt2 "
-        "(byte-level BPE)");
+  CHECK(error("ggml.model", text("bert")) ==
+        "f.gguf: metadata tokenizer.ggml.model is 'bert'; heed reads gpt2 "
+        "(byte-level BPE), llama and t5 (SentencePiece's BPE and unigram)");
   CHECK(error("ggml.model", number(1)) ==
         "f.gguf: metadata tokenizer.ggml.model should be a string, is u32");
   CHECK(error("ggml.pre", text("smolm")) ==
@@ -135,6 +136,47 @@ TEST_CASE("metadata of another kind is refused", "[gguf]") {
   CHECK(error("ggml.add_bos_token", truth(true)) ==
         "f.gguf: metadata tokenizer.ggml.add_bos_token asks for a token that "
         "the file does not name");
+}
+
+TEST_CASE("SentencePiece's parts of a GGUF", "[gguf]") {
+  auto build = [](std::map<std::string, std::string> changes) {
+    File file;
+    file.entries = {
+        {"tokenizer.ggml.model", text("llama")},
+        {"tokenizer.ggml.tokens", texts({"<unk>", "<s>", "a", "<0x41>"})},
+        {"tokenizer.ggml.token_type", numbers({2, 3, 1, 6})},
+        {"tokenizer.ggml.scores", numbers({0, 0, -1, 0})},
+        {"tokenizer.ggml.bos_token_id", number(1)}};
+    for (const auto &[key, value] : changes)
+      file.entries["tokenizer.ggml." + key] = value;
+    return file.build();
+  };
+  auto error = [&](const std::string &key, const std::string &value) {
+    Result<TokenizerTable> built = build({{key, value}});
+    REQUIRE_FALSE(built);
+    return built.error().text;
+  };
+  Built built(build({{"add_space_prefix", truth(false)}}));
+  CHECK(built->encode("aAb") == std::vector<int32_t>{1, 2, 3, 0});
+  CHECK(error("token_type", numbers({1, 3, 1, 6})) ==
+        "f.gguf: the vocabulary of 4 tokens has no unknown token");
+  CHECK(error("tokens", texts({"<unk>", "<s>", "a", "<0x4G>"})) ==
+        "f.gguf: token 3 stands for a byte and is '<0x4G>', not <0x00> to "
+        "<0xFF>");
+  CHECK(error("scores", numbers({0, 0})) ==
+        "f.gguf: 4 tokens have 2 scores and 4 types");
+  CHECK(error("scores", ByteWriter()
+                            .raw(kind(GgufType::Array))
+                            .raw(kind(GgufType::F32))
+                            .put<uint64_t>(4)
+                            .put(0.f)
+                            .put(0.f)
+                            .put(std::nanf(""))
+                            .put(0.f)
+                            .bytes) ==
+        "f.gguf: the score of token 2 'a' is no finite number");
+  CHECK(error("precompiled_charsmap", numbers({8, 0, 0, 0, 1, 2})) ==
+        "f.gguf: the character map's trie has 8 bytes, and 2 are there");
 }
 
 TEST_CASE("a vocabulary with duplicates is refused", "[gguf]") {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/pack/tokenizer/FromGguf.h"
+#include "codegen/pack/tokenizer/FromSentencePiece.h"
 #include "codegen/pack/tokenizer/FromTokenizerJson.h"
 #include "codegen/pack/tokenizer/FromVocabTxt.h"
 #include "runtime/formats/Json.h"
@@ -91,6 +92,17 @@ TEST_CASE("WordPiece of a tokenizer.json, cased", "[golden]") {
 TEST_CASE("a token a character", "[golden]") {
   Built built(fromJson("chars"));
   compare(*built, "chars");
+}
+
+TEST_CASE("SentencePiece's unigram and BPE", "[golden]") {
+  for (const char *name : {"small-unigram", "small-spbpe"}) {
+    Built built(buildFromSentencePiece(
+        goldenPath("tokenizer/" + std::string(name) + ".model")));
+    compare(*built, name);
+    Built fromGguf(
+        fromGgufFile(goldenPath("tokenizer/" + std::string(name) + ".gguf")));
+    compare(*fromGguf, name);
+  }
 }
 
 TEST_CASE("the whole SmolLM2", "[golden][model]") {

@@ -90,8 +90,8 @@ static std::string mappingOf(char32_t c, bool lowerCase, bool stripAccents) {
   std::string out;
   for (utf8proc_ssize_t i = 0; i < count; ++i) {
     utf8proc_int32_t part = parts[i];
-    if (stripAccents && referenceCategory(static_cast<char32_t>(part)) ==
-                            UTF8PROC_CATEGORY_MN)
+    if (stripAccents &&
+        referenceCategory(static_cast<char32_t>(part)) == UTF8PROC_CATEGORY_MN)
       continue;
     if (lowerCase)
       part = utf8proc_tolower(part);

@@ -17,9 +17,9 @@ struct CharacterData {
 };
 
 /// From utf8proc's tables (Unicode 15). `classes` says which CharClass bits are
-/// wanted; fewer make a smaller table. Non-spacing marks, punctuation and format
-/// characters, which BERT's rules alone ask for, are those of the reference
-/// (ReferenceCategories.h). With `stripAccents` a character maps to
+/// wanted; fewer make a smaller table. Non-spacing marks, punctuation and
+/// format characters, which BERT's rules alone ask for, are those of the
+/// reference (ReferenceCategories.h). With `stripAccents` a character maps to
 /// its canonical decomposition without non-spacing marks; with `lowerCase`,
 /// then, to lower case. Hangul syllables are marked as mapped and have no
 /// mapping: they decompose by arithmetic.

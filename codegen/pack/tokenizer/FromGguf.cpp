@@ -3,22 +3,13 @@
 #include "codegen/pack/tokenizer/ByteAlphabet.h"
 #include "codegen/pack/tokenizer/ChatProbe.h"
 #include "codegen/pack/tokenizer/PreTokenizerNames.h"
+#include "codegen/pack/tokenizer/SentencePieceParts.h"
 #include "codegen/pack/tokenizer/TableWriter.h"
 #include "runtime/support/Text.h"
 
 namespace heed {
 
 namespace {
-
-/// `tokenizer.ggml.token_type` of the GGUF specification.
-enum GgufTokenType : int64_t {
-  Normal = 1,
-  Unknown = 2,
-  Control = 3,
-  UserDefined = 4,
-  Unused = 5,
-  Byte = 6,
-};
 
 class Reader {
 public:
@@ -36,13 +27,20 @@ private:
   }
   Result<std::string_view> text(std::string_view key) const;
   Result<std::vector<std::string_view>> texts(std::string_view key) const;
-  Status readTypes(TokenizerModel &model) const;
-  Status readMerges(TokenizerModel &model, const VocabularyIndex &index) const;
+  Result<std::vector<int64_t>> types(size_t tokens) const;
+  Result<bool> truth(std::string_view key, bool otherwise) const;
+  Status readByteBpe(TokenizerModel &model) const;
+  Status readSentencePiece(TokenizerModel &model) const;
+  Status readCharMap(TokenizerModel &model) const;
+  Status readMerges(TokenizerModel &model) const;
   Status readSpecials(TokenizerModel &model) const;
-  Status readFrame(TokenizerModel &model, bool addBos) const;
+  Status readFrame(TokenizerModel &model) const;
 
   const Gguf &file;
   const std::string &label;
+  VocabularyIndex index;
+  /// What the frame is when the file does not say.
+  bool addBos = false, addEos = false;
 };
 
 Result<std::string_view> Reader::text(std::string_view key) const {
@@ -65,32 +63,35 @@ Reader::texts(std::string_view key) const {
   return bad(key, "should be an array of strings");
 }
 
-Status Reader::readTypes(TokenizerModel &model) const {
-  model.tokenFlags.assign(model.names.size(), 0);
+/// A type a token; all normal when the file does not say.
+Result<std::vector<int64_t>> Reader::types(size_t tokens) const {
   std::optional<GgufValue> value = find("ggml.token_type");
   if (!value)
-    return {};
+    return std::vector<int64_t>(tokens,
+                                static_cast<int64_t>(PieceType::Normal));
   auto types = value->integers();
   if (!types)
     return bad("ggml.token_type", "should be an array of integers");
-  if (types->size() != model.names.size())
+  if (types->size() != tokens)
     return bad("ggml.token_type", concat("has ", types->size(), " entries for ",
-                                         model.names.size(), " tokens"));
-  for (size_t id = 0; id < types->size(); ++id) {
-    int64_t type = (*types)[id];
-    if (type == Unknown || type == Control)
-      model.tokenFlags[id] |= TokenSpecial;
-    else if (type == UserDefined)
-      model.tokenFlags[id] |= TokenWhole;
-    else if (type < Normal || type > Byte)
+                                         tokens, " tokens"));
+  for (size_t id = 0; id < tokens; ++id)
+    if ((*types)[id] < 1 || (*types)[id] > 6)
       return bad("ggml.token_type",
-                 concat("of token ", id, " is ", type, ", not 1 to 6"));
-  }
-  return {};
+                 concat("of token ", id, " is ", (*types)[id], ", not 1 to 6"));
+  return std::move(*types);
 }
 
-Status Reader::readMerges(TokenizerModel &model,
-                          const VocabularyIndex &index) const {
+Result<bool> Reader::truth(std::string_view key, bool otherwise) const {
+  std::optional<GgufValue> value = find(key);
+  if (!value)
+    return otherwise;
+  if (std::optional<bool> held = value->boolean())
+    return *held;
+  return bad(key, "should be a boolean");
+}
+
+Status Reader::readMerges(TokenizerModel &model) const {
   Result<std::vector<std::string_view>> lines = texts("ggml.merges");
   if (!lines)
     return lines.error();
@@ -136,62 +137,129 @@ Status Reader::readSpecials(TokenizerModel &model) const {
   return {};
 }
 
-Status Reader::readFrame(TokenizerModel &model, bool addBos) const {
+Status Reader::readFrame(TokenizerModel &model) const {
   struct {
     const char *key;
-    bool wanted;
+    bool otherwise;
     int32_t id;
     int32_t &frame;
   } ends[] = {
       {"ggml.add_bos_token", addBos, model.special.bos, model.frameStart},
-      {"ggml.add_eos_token", false, model.special.eos, model.frameEnd}};
+      {"ggml.add_eos_token", addEos, model.special.eos, model.frameEnd}};
   for (auto &end : ends) {
-    if (std::optional<GgufValue> value = find(end.key)) {
-      std::optional<bool> wanted = value->boolean();
-      if (!wanted)
-        return bad(end.key, "should be a boolean");
-      if (*wanted && end.id == NoToken)
-        return bad(end.key, "asks for a token that the file does not name");
-      end.wanted = *wanted;
-    }
-    if (end.wanted)
+    Result<bool> wanted = truth(end.key, end.otherwise);
+    if (!wanted)
+      return wanted.error();
+    if (*wanted && end.id == NoToken && find(end.key))
+      return bad(end.key, "asks for a token that the file does not name");
+    if (*wanted)
       end.frame = end.id;
   }
   return {};
+}
+
+Status Reader::readByteBpe(TokenizerModel &model) const {
+  Result<std::vector<int64_t>> kinds = types(model.names.size());
+  if (!kinds)
+    return kinds.error();
+  model.tokenFlags.assign(model.names.size(), 0);
+  for (size_t id = 0; id < kinds->size(); ++id) {
+    auto type = static_cast<PieceType>((*kinds)[id]);
+    if (type == PieceType::Unknown || type == PieceType::Control)
+      model.tokenFlags[id] = TokenSpecial;
+    else if (type == PieceType::UserDefined)
+      model.tokenFlags[id] = TokenWhole;
+  }
+  setByteLevelTokens(model, index);
+  return readMerges(model);
+}
+
+Status Reader::readSentencePiece(TokenizerModel &model) const {
+  std::optional<GgufValue> value = find("ggml.scores");
+  if (!value)
+    return bad("ggml.scores", "is missing");
+  auto scores = value->numbers();
+  if (!scores)
+    return bad("ggml.scores", "should be an array of numbers");
+  model.scores.assign(scores->begin(), scores->end());
+  Result<std::vector<int64_t>> kinds = types(model.names.size());
+  if (!kinds)
+    return kinds.error();
+  if (Status status = setPieces(model, *kinds, label); !status)
+    return status;
+  struct {
+    const char *key;
+    bool otherwise;
+    TableFlags flag;
+  } options[] = {{"ggml.add_space_prefix", true, AddPrefixSpace},
+                 {"ggml.remove_extra_whitespaces", false, CollapseSpaces}};
+  for (auto &option : options) {
+    Result<bool> wanted = truth(option.key, option.otherwise);
+    if (!wanted)
+      return wanted.error();
+    if (*wanted)
+      model.flags |= option.flag;
+  }
+  return readCharMap(model);
+}
+
+Status Reader::readCharMap(TokenizerModel &model) const {
+  std::optional<GgufValue> value = find("ggml.precompiled_charsmap");
+  if (!value)
+    return {};
+  auto bytes = value->integers();
+  if (!bytes)
+    return bad("ggml.precompiled_charsmap", "should be an array of bytes");
+  std::string blob;
+  for (int64_t byte : *bytes)
+    blob += static_cast<char>(byte);
+  return setCharMap(model, blob, label);
 }
 
 Status Reader::read(TokenizerModel &model) {
   Result<std::string_view> kind = text("ggml.model");
   if (!kind)
     return kind.error();
-  if (*kind != "gpt2")
-    return bad("ggml.model", concat("is ", inQuotes(*kind),
-                                    "; heed reads gpt2 (byte-level BPE)"));
-  Result<std::string_view> pre = text("ggml.pre");
-  if (!pre)
-    return pre.error();
-  Result<NamedPreTokenizer> rule = preTokenizerByName(*pre, label);
-  if (!rule)
-    return rule.error();
-  model.kind = TokenizerKind::ByteBpe;
-  model.rule = rule->rule;
-  model.flags = rule->wholePieceFirst ? WholePieceFirst : 0;
+  if (*kind == "gpt2") {
+    Result<std::string_view> pre = text("ggml.pre");
+    if (!pre)
+      return pre.error();
+    Result<NamedPreTokenizer> rule = preTokenizerByName(*pre, label);
+    if (!rule)
+      return rule.error();
+    model.kind = TokenizerKind::ByteBpe;
+    model.rule = rule->rule;
+    model.flags = rule->wholePieceFirst ? WholePieceFirst : 0;
+    addBos = rule->addBos;
+  } else if (*kind == "llama") {
+    model.kind = TokenizerKind::SentencePieceBpe;
+    addBos = true;
+  } else if (*kind == "t5") {
+    model.kind = TokenizerKind::Unigram;
+    addEos = true;
+  } else {
+    return bad("ggml.model",
+               concat("is ", inQuotes(*kind),
+                      "; heed reads gpt2 (byte-level BPE), llama and t5 "
+                      "(SentencePiece's BPE and unigram)"));
+  }
 
   Result<std::vector<std::string_view>> names = texts("ggml.tokens");
   if (!names)
     return names.error();
   model.names.assign(names->begin(), names->end());
-  Result<VocabularyIndex> index = indexVocabulary(model.names, label);
-  if (!index)
-    return index.error();
-  if (Status status = readTypes(model); !status)
+  Result<VocabularyIndex> indexed = indexVocabulary(model.names, label);
+  if (!indexed)
+    return indexed.error();
+  index = std::move(*indexed);
+  Status status = model.kind == TokenizerKind::ByteBpe
+                      ? readByteBpe(model)
+                      : readSentencePiece(model);
+  if (!status)
     return status;
-  setByteLevelTokens(model, *index);
-  if (Status status = readMerges(model, *index); !status)
-    return status;
-  if (Status status = readSpecials(model); !status)
-    return status;
-  return readFrame(model, rule->addBos);
+  if (Status specials = readSpecials(model); !specials)
+    return specials;
+  return readFrame(model);
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace heed {
 
@@ -31,20 +32,36 @@ public:
 
 } // namespace
 
-/// Places entries 0..count-1 by their hashes; at most 4/5 of the slots are
-/// taken.
+/// Places entries by their hashes; at most 4/5 of the slots are taken.
 template <typename Hash>
-static std::vector<uint32_t> makeSlots(size_t count, Hash hashOf) {
-  size_t size = std::bit_ceil(count + count / 4 + 1);
+static std::vector<uint32_t> makeSlots(const std::vector<uint32_t> &entries,
+                                       Hash hashOf) {
+  size_t size = std::bit_ceil(entries.size() + entries.size() / 4 + 1);
   std::vector<uint32_t> slots(size, 0);
-  for (size_t i = 0; i < count; ++i) {
-    uint32_t hash = hashOf(i);
+  for (uint32_t entry : entries) {
+    uint32_t hash = hashOf(entry);
     size_t at = hash & (size - 1);
     while (slots[at] != 0)
       at = (at + 1) & (size - 1);
-    slots[at] = (hash & ~SlotIndexMask) | static_cast<uint32_t>(i + 1);
+    slots[at] = (hash & ~SlotIndexMask) | (entry + 1);
   }
   return slots;
+}
+
+/// The tokens that are found by their bytes. Byte-level BPE finds its tokens by
+/// merging; SentencePiece never gives special, byte and unused ones for a text.
+static std::vector<uint32_t> findableTokens(const TokenizerModel &model) {
+  bool byMerging =
+      model.kind == TokenizerKind::ByteBpe && !(model.flags & WholePieceFirst);
+  bool scored = !model.scores.empty();
+  std::vector<uint32_t> ids;
+  for (uint32_t id = 0; !byMerging && id < model.bytes.size(); ++id) {
+    bool never = (model.tokenFlags[id] & (TokenSpecial | TokenByte)) ||
+                 (!model.unused.empty() && model.unused[id]);
+    if (!scored || !never)
+      ids.push_back(id);
+  }
+  return ids;
 }
 
 static std::vector<uint32_t> sortedWholeTokens(const TokenizerModel &model) {
@@ -67,6 +84,16 @@ static uint8_t wantedClasses(const TokenizerModel &model) {
   return 0;
 }
 
+/// Of the normal tokens: an unknown character scores below them.
+static float lowestScore(const TokenizerModel &model,
+                         const std::vector<uint32_t> &findable) {
+  std::optional<float> lowest;
+  for (uint32_t id : findable)
+    if (!(model.tokenFlags[id] & TokenWhole))
+      lowest = std::min(lowest.value_or(model.scores[id]), model.scores[id]);
+  return lowest.value_or(0);
+}
+
 static void addTokens(Blob &blob, TableHeader &head,
                       const TokenizerModel &model) {
   std::vector<uint32_t> offsets{0};
@@ -82,25 +109,33 @@ static void addTokens(Blob &blob, TableHeader &head,
   head.tokenFlags = blob.add(model.tokenFlags);
   head.wholeTokens = blob.add(sortedWholeTokens(model));
 
-  // Byte-level BPE finds its tokens by merging; the others by their bytes.
-  bool byMerging =
-      model.kind == TokenizerKind::ByteBpe && !(model.flags & WholePieceFirst);
-  if (!byMerging)
-    head.tokenSlots = blob.add(makeSlots(model.bytes.size(), [&](size_t id) {
+  std::vector<uint32_t> findable = findableTokens(model);
+  if (!findable.empty())
+    head.tokenSlots = blob.add(makeSlots(findable, [&](uint32_t id) {
       return finishHash(hashBytes(model.bytes[id]));
     }));
-  if (model.kind == TokenizerKind::ByteBpe) {
+  if (!model.scores.empty()) {
+    head.tokenScores = blob.add(model.scores);
+    head.lowestScore = lowestScore(model, findable);
+  }
+  if (model.kind == TokenizerKind::ByteBpe || (model.flags & ByteFallback)) {
     std::vector<int32_t> byteIds(256, model.missingByte);
     for (size_t id = 0; id < model.bytes.size(); ++id)
       if (model.tokenFlags[id] & TokenByte)
         byteIds[static_cast<uint8_t>(model.bytes[id][0])] =
             static_cast<int32_t>(id);
     head.byteIds = blob.add(byteIds);
-    head.merges = blob.add(model.merges);
-    head.mergeSlots = blob.add(makeSlots(model.merges.size(), [&](size_t rank) {
-      return hashPair(model.merges[rank].left, model.merges[rank].right);
-    }));
   }
+}
+
+static void addMergeTable(Blob &blob, TableHeader &head,
+                          const TokenizerModel &model) {
+  std::vector<uint32_t> ranks(model.merges.size());
+  std::iota(ranks.begin(), ranks.end(), 0);
+  head.merges = blob.add(model.merges);
+  head.mergeSlots = blob.add(makeSlots(ranks, [&](uint32_t rank) {
+    return hashPair(model.merges[rank].left, model.merges[rank].right);
+  }));
 }
 
 std::vector<char> writeTable(const TokenizerModel &model,
@@ -120,6 +155,10 @@ std::vector<char> writeTable(const TokenizerModel &model,
 
   Blob blob(sizeof(TableHeader));
   addTokens(blob, head, model);
+  if (!model.merges.empty())
+    addMergeTable(blob, head, model);
+  head.charTrie = blob.add(model.charTrie);
+  head.charTexts = blob.add(model.charTexts);
   if (uint8_t wanted = wantedClasses(model)) {
     CharacterData data =
         makeCharacterData(wanted, model.lowerCase, model.stripAccents);

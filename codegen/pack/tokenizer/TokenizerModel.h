@@ -27,6 +27,14 @@ struct TokenizerModel {
   std::vector<std::string> bytes;
   /// TokenFlags; as long as `names`.
   std::vector<uint8_t> tokenFlags;
+  /// SentencePiece: as long as `names`, all finite; else empty.
+  std::vector<float> scores;
+  /// SentencePiece: tokens that texts never become; as long as `names` or
+  /// empty.
+  std::vector<bool> unused;
+  /// SentencePiece's character map (runtime/tokenizer/CharMap.h).
+  std::vector<uint32_t> charTrie;
+  std::string charTexts;
   /// By rank.
   std::vector<TableMerge> merges;
   SpecialIds special;
