@@ -214,6 +214,9 @@ FailureOr<Datum> Inputs::tensor(unsigned i) {
       value = real();
     return datum(std::move(made));
   }
+  auto role = function.getArgAttrOfType<StringAttr>(i, "attn.role");
+  if (allWanted && role == "token_types")
+    return datum(std::move(made)); // all of the first type
   // Integers: ids within their table, rows within the call, else small.
   int64_t bound = 3;
   bool isWanted = false;

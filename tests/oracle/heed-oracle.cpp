@@ -1,4 +1,5 @@
 //===- heed-oracle.cpp - Evaluates attn IR in f64, and compares -----------===//
+#include "frontend/Import.h"
 #include "passes/Pipeline.h"
 #include "tests/oracle/Compare.h"
 #include "tests/oracle/Inputs.h"
@@ -21,7 +22,8 @@ using namespace heed::oracle;
 using namespace mlir;
 namespace cl = llvm::cl;
 
-static cl::opt<std::string> inputFile(cl::Positional, cl::desc("MODEL.mlir"),
+static cl::opt<std::string> inputFile(cl::Positional,
+                                      cl::desc("MODEL.mlir or MODEL.yaml"),
                                       cl::init("-"));
 static cl::opt<uint64_t> seed("seed", cl::desc("of the random inputs"),
                               cl::init(1));
@@ -39,6 +41,9 @@ static cl::list<std::string> inputOptions("inputs",
 static cl::list<std::string> outputOptions("outputs",
                                            cl::value_desc("NAME=FILE.npy"),
                                            cl::desc("a result into a file"));
+static cl::list<std::string>
+    expectOptions("expect", cl::value_desc("NAME=FILE.npy"),
+                  cl::desc("compare a result with a file"));
 static cl::opt<std::string> weightFile(
     "weights",
     cl::desc("weight file; otherwise the module's, otherwise random"));
@@ -74,8 +79,11 @@ parsePairs(ArrayRef<std::string> options,
   return success();
 }
 
-static LogicalResult parseOptions(InputOptions &options,
-                                  std::map<std::string, std::string> &outputs) {
+/// Files by the names of results.
+using Files = std::map<std::string, std::string>;
+
+static LogicalResult parseOptions(InputOptions &options, Files &outputs,
+                                  Files &expected) {
   auto takeRows = [&](StringRef name, StringRef value) {
     for (StringRef sequence : llvm::split(value, ',')) {
       auto [past, rows] = sequence.split('+');
@@ -87,22 +95,20 @@ static LogicalResult parseOptions(InputOptions &options,
     }
     return true;
   };
-  return success(
-      succeeded(parsePairs(sizeOptions,
-                           [&](StringRef name, StringRef value) {
-                             return !value.getAsInteger(10,
-                                                        options.sizes[name]);
-                           })) &&
-      succeeded(parsePairs(rowOptions, takeRows)) &&
-      succeeded(parsePairs(inputOptions,
-                           [&](StringRef name, StringRef value) {
-                             options.files[name.str()] = value.str();
-                             return true;
-                           })) &&
-      succeeded(parsePairs(outputOptions, [&](StringRef name, StringRef value) {
-        outputs[name.str()] = value.str();
-        return true;
-      })));
+  auto takeSize = [&](StringRef name, StringRef value) {
+    return !value.getAsInteger(10, options.sizes[name]);
+  };
+  auto takeFile = [](Files &into) {
+    return [&into](StringRef name, StringRef value) {
+      into[name.str()] = value.str();
+      return true;
+    };
+  };
+  return success(succeeded(parsePairs(sizeOptions, takeSize)) &&
+                 succeeded(parsePairs(rowOptions, takeRows)) &&
+                 succeeded(parsePairs(inputOptions, takeFile(options.files))) &&
+                 succeeded(parsePairs(outputOptions, takeFile(outputs))) &&
+                 succeeded(parsePairs(expectOptions, takeFile(expected))));
 }
 
 /// The functions to evaluate.
@@ -121,24 +127,51 @@ static SmallVector<func::FuncOp> functionsOf(ModuleOp module) {
   return entries.empty() ? all : entries;
 }
 
-static LogicalResult write(func::FuncOp function, ArrayRef<Datum> results,
-                           std::map<std::string, std::string> outputs) {
+/// Calls fn for each result that has a file.
+static LogicalResult eachFile(
+    func::FuncOp function, ArrayRef<Datum> results, Files files,
+    llvm::function_ref<LogicalResult(const Tensor &, const std::string &)> fn) {
   for (auto [i, result] : llvm::enumerate(results)) {
-    auto found = outputs.find(resultName(function, i));
+    auto found = files.find(resultName(function, i));
     auto tensor = std::get_if<std::shared_ptr<const Tensor>>(&result);
-    if (found == outputs.end() || !tensor)
+    if (found == files.end() || !tensor)
       continue;
-    std::vector<float> floats((*tensor)->values.begin(),
-                              (*tensor)->values.end());
-    heed::Status status =
-        heed::writeNpy(found->second, (*tensor)->sizes, floats);
-    if (!status)
-      return complain(status.error().text);
-    outputs.erase(found);
+    if (failed(fn(**tensor, found->second)))
+      return failure();
+    files.erase(found);
   }
-  if (!outputs.empty())
-    return complain("no result `" + outputs.begin()->first + "`");
+  if (!files.empty())
+    return complain("no result `" + files.begin()->first + "`");
   return success();
+}
+
+static LogicalResult writeFile(const Tensor &tensor, const std::string &path) {
+  std::vector<float> floats(tensor.values.begin(), tensor.values.end());
+  heed::Status status = heed::writeNpy(path, tensor.sizes, floats);
+  return status ? success() : complain(status.error().text);
+}
+
+/// Prints the verdict on a difference.
+static LogicalResult judge(const Twine &what, double most) {
+  bool equal = most <= tolerance;
+  llvm::outs() << what << ", largest difference " << llvm::format("%.3g", most)
+               << (equal ? "" : ": NOT EQUAL") << '\n';
+  return success(equal);
+}
+
+/// Shapes may differ in sizes of 1 and in how batch and token are told apart.
+static LogicalResult expect(const Tensor &tensor, const std::string &path) {
+  heed::Result<heed::Npy> file = heed::Npy::open(path);
+  if (!file)
+    return complain(file.error().text);
+  heed::Result<std::vector<float>> floats = file->floats();
+  if (!floats)
+    return complain(floats.error().text);
+  if (floats->size() != tensor.values.size())
+    return complain(path + " has another number of elements");
+  Tensor expected = tensor;
+  expected.values.assign(floats->begin(), floats->end());
+  return judge(path, difference(datum(std::move(expected)), datum(tensor)));
 }
 
 /// The module after the pipeline of --compare.
@@ -151,10 +184,9 @@ static OwningOpRef<ModuleOp> transform(ModuleOp module) {
   return copy;
 }
 
-static LogicalResult
-evaluate(func::FuncOp function, func::FuncOp other, const InputOptions &options,
-         Surroundings &around,
-         const std::map<std::string, std::string> &outputs) {
+static LogicalResult evaluate(func::FuncOp function, func::FuncOp other,
+                              const InputOptions &options, Surroundings &around,
+                              const Files &outputs, const Files &expected) {
   FailureOr<std::vector<Datum>> arguments = Inputs(function, options).make();
   if (failed(arguments))
     return failure();
@@ -169,7 +201,8 @@ evaluate(func::FuncOp function, func::FuncOp other, const InputOptions &options,
       print(llvm::outs(), result);
       llvm::outs() << '\n';
     }
-  if (!outputs.empty() && failed(write(function, *results, outputs)))
+  if (failed(eachFile(function, *results, outputs, writeFile)) ||
+      failed(eachFile(function, *results, expected, expect)))
     return failure();
   if (!other)
     return success();
@@ -181,30 +214,37 @@ evaluate(func::FuncOp function, func::FuncOp other, const InputOptions &options,
   double most = found->size() == results->size() ? 0 : INFINITY;
   for (auto [a, b] : llvm::zip(*results, *found))
     most = std::max(most, difference(a, b));
-  bool equal = most <= tolerance;
-  llvm::outs() << function.getName() << ": seed " << options.seed
-               << ", largest difference " << llvm::format("%.3g", most)
-               << (equal ? "" : ": NOT EQUAL") << '\n';
-  return success(equal);
+  return judge(function.getName() + ": seed " + Twine(options.seed), most);
+}
+
+static OwningOpRef<ModuleOp> read(StringRef path, MLIRContext &context) {
+  if (path.ends_with(".yaml")) {
+    heed::Diagnostics diagnostics;
+    OwningOpRef<ModuleOp> module =
+        heed::importModel(context, path, diagnostics);
+    diagnostics.print(llvm::errs());
+    return module;
+  }
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  return parseSourceFile<ModuleOp>(path, sources, &context);
 }
 
 static LogicalResult run(MLIRContext &context) {
   InputOptions options;
-  std::map<std::string, std::string> outputs;
-  if (failed(parseOptions(options, outputs)))
+  Files outputs, expected;
+  if (failed(parseOptions(options, outputs, expected)))
     return failure();
 
-  llvm::SourceMgr sources, otherSources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(inputFile, sources, &context);
+  OwningOpRef<ModuleOp> module = read(inputFile, context), after;
   if (!module)
     return failure();
-  OwningOpRef<ModuleOp> after;
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
   if (!compareWith.empty())
     after = transform(*module);
   else if (!compareFile.empty())
-    after = parseSourceFile<ModuleOp>(compareFile, otherSources, &context);
+    after = read(compareFile, context);
   if (!after && !(compareWith.empty() && compareFile.empty()))
     return failure();
 
@@ -229,7 +269,8 @@ static LogicalResult run(MLIRContext &context) {
                          : func::FuncOp();
       if (after && !other)
         return complain("nothing to compare with @" + function.getName());
-      good &= succeeded(evaluate(function, other, options, around, outputs));
+      good &= succeeded(
+          evaluate(function, other, options, around, outputs, expected));
     }
   }
   return success(good);
