@@ -167,6 +167,46 @@ func.func @declines_other_rows(%q: tensor<?x4x16xf32, #attn.axes<[token, heads, 
   return %o : tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
 }
 
+// CHECK-LABEL: @declines_a_rule_of_other_rows
+func.func @declines_a_rule_of_other_rows(%q: tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>, %c: !attn.cache<2 by 16, f32>,
+                                         %rows: !attn.ragged<token>, %others: !attn.ragged<token>) -> tensor<?x4x16xf32, #attn.axes<[token, heads, head]>> {
+  // CHECK: attn.combine
+  %s = attn.scores %q, %c q_rows(%rows : !attn.ragged<token>) {scale = 0.25, q_axis = "token", kv_axis = "kv"}
+      : tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>, !attn.cache<2 by 16, f32> -> tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
+  %r = attn.score_map %s rows(%others : !attn.ragged<token>) {
+  ^bb0(%a: f32, %qi: index, %ki: index, %h: index, %b: index):
+    attn.yield %a : f32
+  } : tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
+  %p = attn.softmax %r over "kv" : tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
+  // expected-remark@below {{a score rule takes its positions from other rows}}
+  %o = attn.combine %p, %c q_rows(%rows : !attn.ragged<token>) {kv_axis = "kv"}
+      : tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>, !attn.cache<2 by 16, f32> -> tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
+  return %o : tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
+}
+
+// CHECK-LABEL: @declines_values_of_other_rows
+func.func @declines_values_of_other_rows(%q: tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>, %c: !attn.cache<2 by 16, f32>,
+                                         %rows: !attn.ragged<token>, %others: !attn.ragged<token>) -> tensor<?x4x16xf32, #attn.axes<[token, heads, head]>> {
+  // CHECK: attn.combine
+  %s = attn.scores %q, %c q_rows(%rows : !attn.ragged<token>) {scale = 0.25, q_axis = "token", kv_axis = "kv"}
+      : tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>, !attn.cache<2 by 16, f32> -> tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
+  %p = attn.softmax %s over "kv" : tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
+  // expected-remark@below {{scores and values differ in their rows}}
+  %o = attn.combine %p, %c q_rows(%others : !attn.ragged<token>) {kv_axis = "kv"}
+      : tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>, !attn.cache<2 by 16, f32> -> tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
+  return %o : tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
+}
+
+// CHECK-LABEL: @declines_values_along_another_axis
+func.func @declines_values_along_another_axis(%q: !q, %k: !kv, %v: tensor<2x8x16xf32, #attn.axes<[kv_heads, other, head]>>) -> !q {
+  // CHECK: attn.combine
+  %s = attn.scores %q, %k {scale = 0.25, q_axis = "q", kv_axis = "kv"} : !q, !kv -> !s
+  %p = attn.softmax %s over "kv" : !s
+  // expected-remark@below {{scores and values differ in their key axis}}
+  %o = attn.combine %p, %v {kv_axis = "other"} : !s, tensor<2x8x16xf32, #attn.axes<[kv_heads, other, head]>> -> !q
+  return %o : !q
+}
+
 // CHECK-LABEL: @declines_another_result
 func.func @declines_another_result(%q: !q, %k: !kv, %v: !kv) -> tensor<8x4x16xf32, #attn.axes<[q, heads, head]>> {
   // CHECK: attn.combine
