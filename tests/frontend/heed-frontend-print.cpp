@@ -18,6 +18,8 @@ int main(int argc, char **argv) {
   mlir::OpPrintingFlags flags;
   if (locations)
     flags.enableDebugInfo(true, true);
+
   module->print(llvm::outs(), flags);
+  llvm::outs() << '\n'; // as heed-opt ends
   return 0;
 }
