@@ -1,4 +1,5 @@
 //===- heed-opt.cpp - Runs passes on IR, with the MLIR conventions --------===//
+#include "codegen/Pipeline.h"
 #include "ir/Attn.h"
 #include "passes/Pipeline.h"
 
@@ -11,6 +12,7 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
   heed::registerPasses();
+  heed::registerCodegen();
   registry.insert<heed::attn::AttnDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
 }

@@ -20,7 +20,7 @@ typedef struct heed_memref {
 
 /// The generated entry. args[i] points to a heed_memref or, for indices, to an int64_t:
 ///   0  weights   i8    the packed weights, mapped, 64-byte aligned
-///   1  arena     i8    ModelInfo's arena classes for the sizes of this call, then `scratch` bytes for each thread
+///   1  arena     i8    `scratch` bytes for each thread, then ModelInfo's arena classes for the sizes of this call
 ///   2  sizes     i64   the sizes of ModelInfo::axes, in that order
 ///   3  sync      i8    handed on to heed_barrier
 ///   4  thread    index this thread, from 0

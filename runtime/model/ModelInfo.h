@@ -75,7 +75,7 @@ struct ModelInfo {
   std::vector<std::string> axes; // the dynamic axes. Known names: token, output, sequence (number of sequences), kv (longest
                                  // past + rows of a sequence), capacity (positions of a cache slot); others are a tensor model's own
   std::vector<ArenaClass> arena;
-  uint64_t scratch = 0; // bytes for each thread, behind the arena's classes; a multiple of 64
+  uint64_t scratch = 0; // bytes for each thread, before the arena's classes; a multiple of 64
   std::vector<CacheLayer> cache;
   std::vector<ArgInfo> args;
   std::vector<CostTerm> cost;       // floating-point operations of one call, where they are known

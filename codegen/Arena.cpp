@@ -1,0 +1,106 @@
+//===- Arena.cpp - Where a function's tensors lie -------------------------===//
+#include "codegen/Arena.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+
+bool FunctionArena::isView(Operation *op) {
+  if (isa<SplitHeadsOp>(op))
+    return true;
+  if (!isa<MergeHeadsOp>(op))
+    return false;
+  ArrayRef<StringAttr> names = axisNames(op->getOperand(0).getType());
+  size_t rank = names.size();
+  // [.., heads, head] keeps its order in memory; [heads, q, head] does not. Without heads there is nothing to merge.
+  return names[rank - 1] == axis::Head && (!findAxis(op->getOperand(0).getType(), axis::Heads) ||
+                                           (rank >= 2 && names[rank - 2] == axis::Heads));
+}
+
+static Value rootOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!FunctionArena::isView(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+FunctionArena::Region &FunctionArena::regionOf(ArrayRef<StringAttr> axes) {
+  for (Region &region : all)
+    if (ArrayRef(region.axes) == axes)
+      return region;
+  all.push_back({SmallVector<StringAttr>(axes), 0});
+  return all.back();
+}
+
+FunctionArena::FunctionArena(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  for (auto [number, value] : llvm::enumerate(body.getTerminator()->getOperands()))
+    if (Value root = rootOf(value); isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
+      destinations.try_emplace(root, number);
+  for (Operation &op : body.without_terminator()) {
+    auto plan = op.getAttrOfType<ArrayAttr>("attn.buffers");
+    for (OpResult result : op.getResults()) {
+      auto type = dyn_cast<RankedTensorType>(result.getType());
+      if (!type || isView(&op) || destinations.contains(result))
+        continue;
+      BufferAttr buffer;
+      if (auto single = op.getAttrOfType<BufferAttr>("attn.buffer"))
+        buffer = single;
+      else if (plan)
+        buffer = dyn_cast<BufferAttr>(plan[result.getResultNumber()]);
+      SmallVector<StringAttr> axes;
+      int64_t bytes = type.getElementTypeBitWidth() / 8;
+      for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
+        if (ShapedType::isDynamic(size))
+          axes.push_back(name);
+        else
+          bytes *= size;
+      bytes = llvm::alignTo(bytes, 64);
+      Region &region = regionOf(buffer ? buffer.getAxes().getNames() : ArrayRef<StringAttr>(axes));
+      unsigned number = &region - all.data();
+      int64_t offset = buffer ? buffer.getOffset() : region.bytes;
+      region.bytes = std::max(region.bytes, offset + bytes);
+      places[result] = {number, offset};
+    }
+  }
+}
+
+Value FunctionArena::units(Emit &e, const Region &region, const AxisSizes &sizes) const {
+  Value product = e.index(1);
+  for (StringAttr axis : region.axes)
+    product = e.mul(product, sizes(axis));
+  return product;
+}
+
+Value FunctionArena::startOf(Emit &e, unsigned number, const AxisSizes &sizes) const {
+  Value at = e.index(0);
+  for (const Region &region : llvm::ArrayRef(all).take_front(number))
+    at = e.add(at, e.mul(units(e, region, sizes), region.bytes));
+  return at;
+}
+
+Value FunctionArena::view(Emit &e, OpResult result, const CallContext &context, const AxisSizes &sizes) const {
+  const Place &place = places.find(result)->second;
+  auto type = cast<RankedTensorType>(result.getType());
+  Value n = units(e, all[place.region], sizes);
+  Value at = e.add(startOf(e, place.region, sizes), e.mul(n, place.offset));
+  int64_t fixed = 1;
+  for (int64_t size : type.getShape())
+    fixed *= ShapedType::isDynamic(size) ? 1 : size;
+  return e.view(context.arena, at, type.getElementType(), e.mul(n, fixed));
+}
+
+Value FunctionArena::calleeArena(Emit &e, const CallContext &context, const AxisSizes &sizes) const {
+  Value at = startOf(e, all.size(), sizes);
+  return e.view(context.arena, at, e.b.getI8Type(), e.sub(e.sizeOf(context.arena), at));
+}
+
+std::optional<unsigned> FunctionArena::destinationOf(OpResult result) const {
+  auto it = destinations.find(result);
+  return it == destinations.end() ? std::nullopt : std::optional<unsigned>(it->second);
+}
+
+} // namespace heed

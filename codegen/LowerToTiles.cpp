@@ -1,0 +1,342 @@
+//===- LowerToTiles.cpp - Functions on tensors become kernels on memory ---===//
+//
+// A function of the model becomes a function of the same name on memory: first the call's context, then its arguments,
+// then the memory of its results (destination passing). Each op in it becomes a kernel, a call and a barrier.
+//
+//===----------------------------------------------------------------------===//
+#include "codegen/Arena.h"
+#include "codegen/Kernel.h"
+#include "codegen/Passes.h"
+#include "codegen/linear/LinearKernel.h"
+#include "codegen/plain/PlainKernels.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+#define GEN_PASS_DEF_LOWERTOTILES
+#include "codegen/Passes.h.inc"
+
+namespace {
+
+/// The dynamic axes of all tensors of the module, in order of appearance: the order of `sizes`.
+SmallVector<StringAttr> dynamicAxes(ModuleOp module, bool hasCache) {
+  llvm::SetVector<StringAttr> axes;
+  auto note = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return;
+    for (auto [name, size] : llvm::zip(axisNames(tensor), tensor.getShape()))
+      if (ShapedType::isDynamic(size))
+        axes.insert(name);
+  };
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      note(type);
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (Type type : block.getArgumentTypes())
+          note(type);
+  });
+  if (hasCache)
+    axes.insert(StringAttr::get(module.getContext(), "capacity"));
+  return axes.takeVector();
+}
+
+bool isModelFunction(func::FuncOp function) {
+  auto isModel = [](Type type) { return isa<RankedTensorType, WeightType, RaggedType, CacheType>(type); };
+  return llvm::any_of(function.getArgumentTypes(), isModel) || llvm::any_of(function.getResultTypes(), isModel);
+}
+
+/// Lowers one function. Kernels are made at the end of the module.
+class FunctionLowering {
+public:
+  FunctionLowering(ModuleOp module, func::FuncOp from, ArrayRef<StringAttr> axes, bool hasCache, int64_t &scratch)
+      : module(module), from(from), axes(axes), hasCache(hasCache), b(module.getContext()), e(b, from.getLoc()),
+        scratch(scratch) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult lower(Operation *op);
+  LogicalResult lowerCall(func::CallOp op);
+  void lowerKernel(Operation *op);
+  void barrier();
+  Value axisSize(StringAttr name);
+  SmallVector<Value> sizes(RankedTensorType type);
+  MemoryValue allocate(OpResult result);
+  SmallVector<Value> entryCache(unsigned number);
+  void copyResults();
+
+  ModuleOp module;
+  func::FuncOp from, to;
+  ArrayRef<StringAttr> axes;
+  bool hasCache;
+  OpBuilder b;
+  Emit e;
+  int64_t &scratch;
+  CallContext context;
+  Value threadScratch;
+  llvm::DenseMap<Value, MemoryValue> memory;
+  SmallVector<MemoryValue> results; // where the caller wants them
+  llvm::DenseMap<StringAttr, Value> sizeOf;
+  std::optional<FunctionArena> arena;
+};
+
+Value FunctionLowering::axisSize(StringAttr name) {
+  Value &size = sizeOf[name];
+  if (!size) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&to.getBody().front());
+    size_t number = llvm::find(axes, name) - axes.begin();
+    size = e.toIndex(e.loadScalar(context.sizes, e.index(number)));
+  }
+  return size;
+}
+
+SmallVector<Value> FunctionLowering::sizes(RankedTensorType type) {
+  SmallVector<Value> out;
+  for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
+    if (ShapedType::isDynamic(size))
+      out.push_back(axisSize(name));
+  return out;
+}
+
+/// The memory of an op's result: its place in the arena, or the caller's destination.
+MemoryValue FunctionLowering::allocate(OpResult result) {
+  auto type = dyn_cast<RankedTensorType>(result.getType());
+  if (!type)
+    return {};
+  if (std::optional<unsigned> destination = arena->destinationOf(result)) {
+    return results[*destination];
+  }
+  MemoryValue out = {arena->view(e, result, context, [&](StringAttr name) { return axisSize(name); })};
+  llvm::append_range(out, sizes(type));
+  return out;
+}
+
+void FunctionLowering::barrier() {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, from.getLoc(), context.sync);
+  Value word = arith::IndexCastOp::create(b, from.getLoc(), b.getI64Type(), address);
+  Value sync = LLVM::IntToPtrOp::create(b, from.getLoc(), pointer, word);
+  func::CallOp::create(b, from.getLoc(), "heed_barrier", TypeRange(), sync);
+}
+
+void FunctionLowering::lowerKernel(Operation *op) {
+  std::string name = (op->getName().stripDialect() + "_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
+  SmallVector<Value> inputs;
+  Kernel kernel;
+  {
+    OpBuilder builder(b.getContext());
+    builder.setInsertionPointToEnd(module.getBody());
+    kernel = beginKernel(builder, op, name, hasCache, inputs);
+    Emit inside(builder, op->getLoc());
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](FusedLinearOp linear) { emitLinearKernel(inside, kernel, linear); })
+        .Case<ScoresOp, ScoreMapOp, MaskOp, SoftmaxOp, MaskedSoftmaxOp, CombineOp, PoolOp>(
+            [&](Operation *) { emitPlainKernel(inside, kernel, op); })
+        .Default([&](Operation *) { emitRowKernel(inside, kernel, op); });
+    func::ReturnOp::create(builder, op->getLoc());
+  }
+  scratch = std::max(scratch, kernel.scratchBytes);
+
+  e.loc = op->getLoc();
+  SmallVector<Value> operands = context.values();
+  operands.push_back(threadScratch);
+  for (Value input : inputs)
+    llvm::append_range(operands, memory.lookup(input));
+  for (OpResult result : op->getResults()) {
+    MemoryValue place = isa<CacheType>(result.getType()) ? MemoryValue() : allocate(result);
+    memory[result] = place;
+  }
+  // A cache goes where it was: the operand's memory is the result's.
+  op->walk([&](CacheAppendOp append) {
+    Value root = append.getCache();
+    for (OpResult result : op->getResults())
+      if (result.getType() == root.getType() && memory[result].empty())
+        memory[result] = memory.lookup(root);
+  });
+  for (OpResult result : op->getResults())
+    llvm::append_range(operands, memory[result]);
+  func::CallOp::create(b, op->getLoc(), name, TypeRange(), operands);
+  barrier();
+}
+
+LogicalResult FunctionLowering::lowerCall(func::CallOp op) {
+  SmallVector<Value> operands = context.values();
+  operands[1] = arena->calleeArena(e, context, [&](StringAttr name) { return axisSize(name); });
+  operands.push_back(threadScratch);
+  for (Value operand : op.getOperands())
+    llvm::append_range(operands, memory.lookup(operand));
+  unsigned caches = 0;
+  SmallVector<Value> cacheOperands;
+  for (Value operand : op.getOperands())
+    if (isa<CacheType>(operand.getType()))
+      cacheOperands.push_back(operand);
+  for (OpResult result : op.getResults()) {
+    if (isa<CacheType>(result.getType()))
+      memory[result] = memory.lookup(cacheOperands[caches++]);
+    else
+      memory[result] = allocate(result);
+    llvm::append_range(operands, memory[result]);
+  }
+  func::CallOp::create(b, op.getLoc(), op.getCallee(), TypeRange(), operands);
+  return success();
+}
+
+LogicalResult FunctionLowering::lower(Operation *op) {
+  if (auto handle = dyn_cast<HandleOp>(op)) {
+    auto declared = SymbolTable::lookupNearestSymbolFrom<DeclareOp>(op, handle.getWeightAttr());
+    auto offset = declared->getAttrOfType<IntegerAttr>("attn.offset");
+    if (!offset)
+      return op->emitOpError("the weight has no place yet (attn.offset)");
+    memory[handle.getResult()] = {e.index(offset.getInt())};
+    return success();
+  }
+  if (FunctionArena::isView(op)) {
+    memory[op->getResult(0)] = {memory.lookup(op->getOperand(0))[0]};
+    llvm::append_range(memory[op->getResult(0)], sizes(cast<RankedTensorType>(op->getResult(0).getType())));
+    return success();
+  }
+  if (auto call = dyn_cast<func::CallOp>(op))
+    return lowerCall(call);
+  if (!isa<AttnDialect>(op->getDialect()))
+    return op->emitOpError("has no place in a model function");
+  lowerKernel(op);
+  return success();
+}
+
+/// Offset of cache `number` of the entry, times the capacity; the stride of a slot; the capacity.
+SmallVector<Value> FunctionLowering::entryCache(unsigned number) {
+  int64_t before = 0, all = 0, i = 0;
+  for (Type type : from.getArgumentTypes())
+    if (auto cache = dyn_cast<CacheType>(type)) {
+      int64_t floats = 2 * cache.getKvHeads() * cache.getHead();
+      before += i++ < number ? floats : 0;
+      all += floats;
+    }
+  Value capacity = axisSize(StringAttr::get(b.getContext(), "capacity"));
+  // Behind the loads of sizes, which stand at the start of the function.
+  return {e.mul(capacity, before), e.mul(capacity, all), capacity};
+}
+
+LogicalResult FunctionLowering::run() {
+  // The entry's arguments are the ABI's (runtime/model/Entry.h): a tensor is its memory, caches are places in the pool.
+  // Any other function takes its thread's scratch, and everything as kernels do.
+  bool entry = from->hasAttr("attn.entry");
+  auto slots = [&](Type type) {
+    SmallVector<Type> types;
+    if (entry && isa<CacheType>(type))
+      return types;
+    types = memoryTypes(type);
+    if (entry && isa<RankedTensorType>(type))
+      types.resize(1);
+    return types;
+  };
+  SmallVector<Type> types = CallContext::types(b.getContext(), hasCache);
+  unsigned leading = types.size();
+  if (!entry)
+    types.push_back(types[1]);
+  for (Type type : from.getArgumentTypes())
+    llvm::append_range(types, slots(type));
+  for (Type type : from.getResultTypes())
+    llvm::append_range(types, slots(type));
+
+  b.setInsertionPoint(from);
+  std::string name = from.getSymName().str();
+  from.setSymName(name + "_tensors");
+  to = func::FuncOp::create(b, from.getLoc(), name, b.getFunctionType(types, {}));
+  if (entry)
+    to->setAttr("llvm.emit_c_interface", b.getUnitAttr());
+  else
+    to.setPrivate();
+  Block *body = to.addEntryBlock();
+  b.setInsertionPointToEnd(body);
+  context = CallContext::of(*body, hasCache);
+  arena.emplace(from);
+
+  ValueRange rest = body->getArguments().drop_front(leading);
+  if (entry) {
+    // Threads' scratch comes first in the arena; how much is known when all kernels are made.
+    Value bytes = e.index(0);
+    bytes.getDefiningOp()->setAttr("attn.scratch", b.getUnitAttr());
+    threadScratch = e.view(context.arena, e.mul(bytes, context.thread), b.getI8Type(), bytes);
+    Value start = e.mul(bytes, context.threads);
+    context.arena = e.view(context.arena, start, b.getI8Type(), e.sub(e.sizeOf(context.arena), start));
+  } else {
+    threadScratch = rest.front();
+    rest = rest.drop_front();
+  }
+  unsigned caches = 0;
+  auto take = [&](Type type) {
+    if (entry && isa<CacheType>(type))
+      return entryCache(caches++);
+    unsigned count = slots(type).size();
+    MemoryValue value(rest.take_front(count));
+    rest = rest.drop_front(count);
+    if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && entry)
+      llvm::append_range(value, sizes(tensor));
+    return value;
+  };
+  for (BlockArgument argument : from.getArguments())
+    memory[argument] = take(argument.getType());
+  caches = 0;
+  for (Type type : from.getResultTypes())
+    results.push_back(take(type));
+
+  for (Operation &op : from.getBody().front().without_terminator())
+    if (failed(lower(&op)))
+      return failure();
+  copyResults();
+  func::ReturnOp::create(b, from.getLoc());
+  return success();
+}
+
+/// A result that no op computed in its destination (an argument handed through, a value returned twice) is copied.
+void FunctionLowering::copyResults() {
+  for (auto [value, place] : llvm::zip(from.getBody().front().getTerminator()->getOperands(), results)) {
+    if (!isa<RankedTensorType>(value.getType()) || memory.lookup(value)[0] == place[0])
+      continue;
+    e.when(e.equal(context.thread, e.index(0)),
+           [&, value = value, place = place] { memref::CopyOp::create(b, e.loc, memory.lookup(value)[0], place[0]); });
+    barrier();
+  }
+}
+
+struct LowerToTiles : impl::LowerToTilesBase<LowerToTiles> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    bool hasCache = false;
+    SmallVector<func::FuncOp> functions;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (isModelFunction(function)) {
+        functions.push_back(function);
+        hasCache |= llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<CacheType>(type); });
+      }
+    OpBuilder b(&getContext());
+    SmallVector<StringAttr> axes = dynamicAxes(module, hasCache);
+    module->setAttr("attn.axes", b.getArrayAttr(SmallVector<Attribute>(axes.begin(), axes.end())));
+    b.setInsertionPointToEnd(module.getBody());
+    auto barrier = func::FuncOp::create(b, module.getLoc(), "heed_barrier",
+                                        b.getFunctionType({LLVM::LLVMPointerType::get(&getContext())}, {}));
+    barrier.setPrivate();
+    int64_t scratch = 0;
+    for (func::FuncOp function : functions)
+      if (failed(FunctionLowering(module, function, axes, hasCache, scratch).run()))
+        return signalPassFailure();
+    for (func::FuncOp function : functions)
+      function.erase();
+    scratch = llvm::alignTo(scratch, 64);
+    module->setAttr("attn.scratch", b.getI64IntegerAttr(scratch));
+    module.walk([&](arith::ConstantIndexOp constant) {
+      if (constant->removeAttr("attn.scratch"))
+        constant.setValueAttr(b.getIndexAttr(scratch));
+    });
+  }
+};
+
+} // namespace
+} // namespace heed
