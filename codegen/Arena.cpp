@@ -1,31 +1,12 @@
 //===- Arena.cpp - Where a function's tensors lie -------------------------===//
 #include "codegen/Arena.h"
 
+#include "ir/Views.h"
+
 using namespace mlir;
 using namespace heed::attn;
 
 namespace heed {
-
-bool FunctionArena::isView(Operation *op) {
-  if (isa<SplitHeadsOp>(op))
-    return true;
-  if (!isa<MergeHeadsOp>(op))
-    return false;
-  ArrayRef<StringAttr> names = axisNames(op->getOperand(0).getType());
-  size_t rank = names.size();
-  // [.., heads, head] keeps its order in memory; [heads, q, head] does not. Without heads there is nothing to merge.
-  return names[rank - 1] == axis::Head && (!findAxis(op->getOperand(0).getType(), axis::Heads) ||
-                                           (rank >= 2 && names[rank - 2] == axis::Heads));
-}
-
-static Value rootOf(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!FunctionArena::isView(op))
-      break;
-    value = op->getOperand(0);
-  }
-  return value;
-}
 
 FunctionArena::Region &FunctionArena::regionOf(ArrayRef<StringAttr> axes) {
   for (Region &region : all)
@@ -38,7 +19,7 @@ FunctionArena::Region &FunctionArena::regionOf(ArrayRef<StringAttr> axes) {
 FunctionArena::FunctionArena(func::FuncOp function) {
   Block &body = function.getBody().front();
   for (auto [number, value] : llvm::enumerate(body.getTerminator()->getOperands()))
-    if (Value root = rootOf(value); isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
+    if (Value root = viewRoot(value); isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
       destinations.try_emplace(root, number);
   for (Operation &op : body.without_terminator()) {
     auto plan = op.getAttrOfType<ArrayAttr>("attn.buffers");

@@ -19,9 +19,6 @@ class FunctionArena {
 public:
   explicit FunctionArena(mlir::func::FuncOp function);
 
-  /// Ops that only see their operand's memory in another shape.
-  static bool isView(mlir::Operation *op);
-
   /// The memory of an op's result within `context.arena`.
   mlir::Value view(Emit &e, mlir::OpResult result, const CallContext &context, const AxisSizes &sizes) const;
   /// What a callee sees as its arena.

@@ -7,8 +7,13 @@
 #include "codegen/Arena.h"
 #include "codegen/Kernel.h"
 #include "codegen/Passes.h"
+#if __has_include("codegen/attention/AttentionKernel.h")
+#include "codegen/attention/AttentionKernel.h"
+#define HEED_ATTENTION 1
+#endif
 #include "codegen/linear/LinearKernel.h"
 #include "codegen/plain/PlainKernels.h"
+#include "ir/Views.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -63,6 +68,7 @@ private:
   LogicalResult lower(Operation *op);
   LogicalResult lowerCall(func::CallOp op);
   void lowerKernel(Operation *op);
+  LogicalResult lowerAttention(AttentionOp op);
   void barrier();
   Value axisSize(StringAttr name);
   SmallVector<Value> sizes(RankedTensorType type);
@@ -165,6 +171,99 @@ void FunctionLowering::lowerKernel(Operation *op) {
   barrier();
 }
 
+LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
+#if !HEED_ATTENTION
+  return op.emitOpError("soon");
+#else
+  std::string name = ("attention_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
+  auto target = module->getAttrOfType<TargetAttr>("attn.target");
+  {
+    OpBuilder builder(b.getContext());
+    builder.setInsertionPointToEnd(module.getBody());
+    if (!emitAttentionKernel(builder, op, target, name))
+      return failure();
+  }
+  scratch = std::max(scratch, attentionScratchBytes(op, target));
+  e.loc = op.getLoc();
+  memory[op.getResult()] = allocate(cast<OpResult>(op.getResult()));
+  Value keyRows = op.getKvRows() ? op.getKvRows() : op.getQRows();
+  auto table = [&](Value weight) {
+    int64_t count = 1;
+    for (int64_t size : cast<WeightType>(weight.getType()).getShape())
+      count *= size;
+    return e.view(context.weights, memory.lookup(weight)[0], b.getF32Type(), e.index(count));
+  };
+  SmallVector<Value> operands;
+  for (const AttentionArg &argument : attentionArguments(op)) {
+    switch (argument.kind) {
+    case AttentionArgKind::Query:
+      operands.push_back(memory.lookup(op.getQ())[0]);
+      break;
+    case AttentionArgKind::Key:
+      operands.push_back(memory.lookup(op.getK())[0]);
+      break;
+    case AttentionArgKind::Value:
+      operands.push_back(memory.lookup(op.getV())[0]);
+      break;
+    case AttentionArgKind::Out:
+      operands.push_back(memory.lookup(op.getResult())[0]);
+      break;
+    case AttentionArgKind::Cache:
+      operands.push_back(context.pool);
+      break;
+    case AttentionArgKind::LayerOffset:
+      operands.push_back(memory.lookup(op.getK())[0]);
+      break;
+    case AttentionArgKind::SlotStride:
+      operands.push_back(memory.lookup(op.getK())[1]);
+      break;
+    case AttentionArgKind::Capacity:
+      operands.push_back(memory.lookup(op.getK())[2]);
+      break;
+    case AttentionArgKind::AxisSize:
+      operands.push_back(axisSize(argument.name));
+      break;
+    case AttentionArgKind::QueryStarts:
+      operands.push_back(memory.lookup(op.getQRows())[2]);
+      break;
+    case AttentionArgKind::QueryPast:
+      operands.push_back(memory.lookup(op.getQRows())[3]);
+      break;
+    case AttentionArgKind::KeyStarts:
+      operands.push_back(memory.lookup(keyRows)[2]);
+      break;
+    case AttentionArgKind::KeyPast:
+      operands.push_back(memory.lookup(keyRows)[3]);
+      break;
+    case AttentionArgKind::KeySlots:
+      operands.push_back(memory.lookup(keyRows)[4]);
+      break;
+    case AttentionArgKind::Sinks:
+    case AttentionArgKind::LookupTable:
+      operands.push_back(table(argument.value));
+      break;
+    case AttentionArgKind::MaskTable:
+      operands.push_back(memory.lookup(argument.value)[0]);
+      break;
+    case AttentionArgKind::MaskSymbol:
+      return op.emitOpError() << "the mask's integer `" << argument.name.getValue() << "` has no value";
+    case AttentionArgKind::Scratch:
+      operands.push_back(threadScratch);
+      break;
+    case AttentionArgKind::Thread:
+      operands.push_back(context.thread);
+      break;
+    case AttentionArgKind::Threads:
+      operands.push_back(context.threads);
+      break;
+    }
+  }
+  func::CallOp::create(b, op.getLoc(), name, TypeRange(), operands);
+  barrier();
+  return success();
+#endif
+}
+
 LogicalResult FunctionLowering::lowerCall(func::CallOp op) {
   SmallVector<Value> operands = context.values();
   operands[1] = arena->calleeArena(e, context, [&](StringAttr name) { return axisSize(name); });
@@ -196,7 +295,7 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     memory[handle.getResult()] = {e.index(offset.getInt())};
     return success();
   }
-  if (FunctionArena::isView(op)) {
+  if (isView(op)) {
     memory[op->getResult(0)] = {memory.lookup(op->getOperand(0))[0]};
     llvm::append_range(memory[op->getResult(0)], sizes(cast<RankedTensorType>(op->getResult(0).getType())));
     return success();
@@ -205,6 +304,8 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     return lowerCall(call);
   if (!isa<AttnDialect>(op->getDialect()))
     return op->emitOpError("has no place in a model function");
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return lowerAttention(attention);
   lowerKernel(op);
   return success();
 }

@@ -1,0 +1,222 @@
+//===- BuildCommand.cpp - heed build: a model becomes an executable -------===//
+#include "codegen/EmitObject.h"
+#include "codegen/Link.h"
+#include "codegen/pack/PackWeights.h"
+#include "codegen/pack/tokenizer/FromGguf.h"
+#include "codegen/pack/tokenizer/FromTokenizerJson.h"
+#include "codegen/pack/tokenizer/FromVocabTxt.h"
+#include "runtime/formats/WeightSource.h"
+#include "runtime/model/ModelFile.h"
+#include "runtime/support/Text.h"
+#include "tools/heed/Commands.h"
+#include "tools/heed/Compilation.h"
+#include "tools/heed/Report.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+
+namespace heed {
+namespace {
+
+/// Seconds of each step, for --timing.
+class Timing {
+public:
+  void step(const char *name) {
+    double time = now();
+    steps.push_back({name, time - last});
+    last = time;
+  }
+  void print() const {
+    double all = 0;
+    for (auto [name, seconds] : steps) {
+      llvm::errs() << llvm::format("%8.3f s  ", seconds) << name << '\n';
+      all += seconds;
+    }
+    llvm::errs() << llvm::format("%8.3f s  in all\n", all);
+  }
+
+private:
+  double last = now();
+  std::vector<std::pair<const char *, double>> steps;
+};
+
+/// A file that is gone when this goes.
+struct TemporaryFile {
+  llvm::SmallString<128> path;
+  ~TemporaryFile() {
+    if (!path.empty())
+      llvm::sys::fs::remove(path);
+  }
+};
+
+std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {
+  auto model = module->getAttrOfType<mlir::DictionaryAttr>("attn.model");
+  auto value = model ? model.getAs<mlir::StringAttr>(key) : mlir::StringAttr();
+  return value ? value.getValue().str() : std::string();
+}
+
+/// libheed_runtime.a: in the build tree or installed beside this program.
+std::string runtimeLibrary() {
+  std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
+  llvm::StringRef bin = llvm::sys::path::parent_path(self), root = llvm::sys::path::parent_path(bin);
+  for (llvm::StringRef folder : {"runtime", "lib", "../runtime"}) {
+    llvm::SmallString<128> path(root);
+    llvm::sys::path::append(path, folder, "libheed_runtime.a");
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+  }
+  return (root + "/lib/libheed_runtime.a").str();
+}
+
+Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &info) {
+  llvm::StringRef name = llvm::sys::path::filename(path);
+  if (name.ends_with(".txt")) {
+    VocabTxtOptions options;
+    if (info.context)
+      options.maxLength = std::min(info.context, options.maxLength);
+    return buildFromVocabTxt(path, options);
+  }
+  if (name.ends_with(".json")) {
+    TokenizerJsonOptions options;
+    if (info.kind == ModelKind::Encoder && info.context)
+      options.maxLength = std::min<uint32_t>(info.context, 256);
+    return buildFromTokenizerJson(path, options);
+  }
+  Result<WeightSource> source = WeightSource::open(path);
+  if (!source)
+    return source.error();
+  if (!source->gguf())
+    return Error{concat("tokenizer ", inQuotes(path), ": expected a GGUF, a tokenizer.json or a vocab.txt")};
+  return buildFromGguf(*source->gguf(), path);
+}
+
+} // namespace
+
+int buildCommand(const Options &options) {
+  Timing timing;
+  Compilation compilation(options);
+  if (!compilation.import())
+    return 1;
+  timing.step("read the model");
+  if (!compilation.runTo(Stage::Scheduled))
+    return 1;
+  timing.step("fuse and schedule");
+  if (!compilation.runTo(Stage::Tiled))
+    return 1;
+  // What packing needs is declared in the module; keep it from the stages that erase it.
+  mlir::OwningOpRef<mlir::ModuleOp> declared = compilation.module().clone();
+  if (!compilation.runTo(Stage::Vector))
+    return 1;
+  timing.step("tiles and vectors");
+  if (!compilation.runTo(Stage::Llvm))
+    return 1;
+  timing.step("lower to llvm");
+
+  llvm::LLVMContext context;
+  auto module = translateToLlvm(compilation.module(), context);
+  if (!module)
+    return 3;
+  timing.step("optimise");
+  llvm::SmallVector<char, 0> code;
+  llvm::raw_svector_ostream os(code);
+  if (failed(emitMachineCode(*module, compilation.target(), MachineCode::Object, os)))
+    return 3;
+  timing.step("machine code");
+  Bytes object(reinterpret_cast<const uint8_t *>(code.data()), code.size());
+
+  std::string output = options.output.empty() ? compilation.info().name : options.output;
+  if (options.emit == "obj") {
+    Result<AtomicFile> file = AtomicFile::create(options.output.empty() ? output + ".o" : output);
+    if (!file)
+      return reportError(file.error());
+    if (Status written = file->append(object); !written)
+      return reportError(written.error());
+    if (Status done = file->commit(); !done)
+      return reportError(done.error());
+    return 0;
+  }
+
+  TemporaryFile objectFile, base;
+  if (llvm::sys::fs::createTemporaryFile("heed", "o", objectFile.path) ||
+      llvm::sys::fs::createTemporaryFile("heed", "exe", base.path)) {
+    reportError("no temporary file can be made; is the disk full?");
+    return 3;
+  }
+  {
+    std::error_code failure;
+    llvm::raw_fd_ostream file(objectFile.path, failure);
+    if (!failure) {
+      file.write(code.data(), code.size());
+      file.close();
+      failure = file.error();
+      file.clear_error();
+    }
+    if (failure) {
+      reportError("the object file cannot be written: " + failure.message());
+      return 3;
+    }
+  }
+  if (Status linked = linkExecutable({objectFile.path.str().str()}, runtimeLibrary(), base.path.str().str()); !linked)
+    return reportError(linked.error());
+  timing.step("link");
+
+  // The executable is the linked program with the model behind it.
+  std::optional<WeightSource> source;
+  if (std::string path = modelText(*declared, "weights"); !path.empty()) {
+    Result<WeightSource> opened = WeightSource::open(path);
+    if (!opened)
+      return reportError(opened.error());
+    source.emplace(std::move(*opened));
+  }
+  auto pack = [&](ModelFileWriter &writer) -> Status {
+    Progress progress("packing weights");
+    if (Status begun = writer.beginSection(SectionKind::Weights); !begun)
+      return begun;
+    return packWeights(*declared, source ? &*source : nullptr, [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
+                       [&](int64_t done, int64_t total) { progress.update(done, total); });
+  };
+  Result<ModelFileWriter> writer = ModelFileWriter::create(output, base.path.str().str());
+  if (!writer)
+    return reportError(writer.error());
+  std::string info = compilation.info().encode();
+  if (Status written = writer->section(SectionKind::Info, Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
+      !written)
+    return reportError(written.error());
+  if (std::string path = modelText(*declared, "tokenizer"); !path.empty()) {
+    Result<TokenizerTable> table = tokenizerTable(path, compilation.info());
+    if (!table)
+      return reportError(table.error());
+    for (const std::string &warning : table->warnings)
+      llvm::errs() << "heed: warning: " << warning << '\n';
+    Bytes bytes(reinterpret_cast<const uint8_t *>(table->bytes.data()), table->bytes.size());
+    if (Status written = writer->section(SectionKind::Tokenizer, bytes); !written)
+      return reportError(written.error());
+  }
+  timing.step("tokenizer");
+  std::optional<ModelFileWriter> beside;
+  if (options.weights == "beside") {
+    Result<ModelFileWriter> file = ModelFileWriter::create(output + ".weights");
+    if (!file)
+      return reportError(file.error());
+    beside.emplace(std::move(*file));
+    if (Status packed = pack(*beside); !packed)
+      return reportError(packed.error());
+    writer->weightsBeside(beside->endSection());
+    if (Status done = beside->commit(); !done)
+      return reportError(done.error());
+  } else {
+    if (Status packed = pack(*writer); !packed)
+      return reportError(packed.error());
+    writer->endSection();
+  }
+  if (Status done = writer->commit(); !done)
+    return reportError(done.error());
+  timing.step("pack weights");
+  if (options.timing)
+    timing.print();
+  return 0;
+}
+
+} // namespace heed

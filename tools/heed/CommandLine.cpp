@@ -1,0 +1,108 @@
+//===- CommandLine.cpp - heed's flags -------------------------------------===//
+//
+// CLI11 throws, so this file alone is built with exceptions; nothing of LLVM is seen here.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/support/NearestName.h"
+#include "tools/heed/Options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace heed {
+namespace {
+
+void addCompileFlags(CLI::App *app, Options &options) {
+  app->add_option("model", options.model, "the model file (YAML)")->required()->type_name("MODEL.yaml");
+  app->add_option("--target", options.target, "machine to compile for: host, x86-64-v3, x86-64-v4, znver5, graniterapids")
+      ->capture_default_str();
+  app->add_option("--schedule", options.schedule, "file of schedules that overrides the cost model")->type_name("FILE");
+  app->add_option("--disable", options.disable, "fusion passes to leave out, by name (attn-fuse-attention,...)")
+      ->delimiter(',')
+      ->type_name("PASS");
+}
+
+} // namespace
+
+int parseCommandLine(int argc, char **argv, Options &options) {
+  CLI::App app{"heed: compiles attention models to native executables"};
+  app.set_version_flag("--version", "heed 0.1.0");
+  app.require_subcommand(1);
+  app.footer("Examples:\n"
+             "  heed build examples/sums/sums.yaml -o sums && ./sums generate \"12+30=\"\n"
+             "  heed check model.yaml\n"
+             "  heed ir model.yaml --stage=fused\n"
+             "  heed explain model.yaml\n"
+             "Exit codes: 0 good, 1 the input is wrong, 2 the usage is wrong, 3 a fault of the machine.");
+
+  CLI::App *build = app.add_subcommand("build", "compile a model to an executable");
+  addCompileFlags(build, options);
+  build->add_option("-o,--output", options.output, "what to write (default: the model's name)")->type_name("OUT");
+  build->add_option("--emit", options.emit, "exe or obj")->check(CLI::IsMember({"exe", "obj"}))->capture_default_str();
+  build->add_option("--numerics", options.numerics, "arithmetic of the linears")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  build->add_option("--weights", options.weights, "embed the weights, or put them beside")
+      ->check(CLI::IsMember({"embed", "beside"}))
+      ->capture_default_str();
+  build->add_option("-j", options.jobs, "threads of the compiler")->type_name("N");
+  build->add_flag("--timing", options.timing, "say how long each stage took");
+  build->footer("Example:\n  heed build examples/sums/sums.yaml -o sums");
+
+  CLI::App *check = app.add_subcommand("check", "parse, resolve weights and verify; no code");
+  addCompileFlags(check, options);
+
+  CLI::App *ir = app.add_subcommand("ir", "print the IR of a stage");
+  addCompileFlags(ir, options);
+  ir->add_option("--stage", options.stage, "model, fused, scheduled, tiled, vector, llvm or asm")
+      ->check(CLI::IsMember({"model", "fused", "scheduled", "tiled", "vector", "llvm", "asm"}))
+      ->capture_default_str();
+  ir->add_option("--numerics", options.numerics, "arithmetic of the linears")->check(CLI::IsMember({"f32", "bf16"}));
+  ir->footer("Example:\n  heed ir examples/tour/04-multi-head.yaml --stage=tiled");
+
+  CLI::App *explain = app.add_subcommand("explain", "what was fused and what was not, at the YAML line");
+  addCompileFlags(explain, options);
+
+  CLI::App *bench = app.add_subcommand("bench", "measure this machine");
+  bench->add_flag("--machine", options.machine, "the rates of its atoms, its caches and its memory")->required();
+  bench->add_flag("--json", options.json, "as JSON");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp &error) {
+    return app.exit(error);
+  } catch (const CLI::CallForAllHelp &error) {
+    return app.exit(error);
+  } catch (const CLI::CallForVersion &error) {
+    return app.exit(error);
+  } catch (const CLI::ParseError &error) {
+    std::cerr << "heed: " << error.what();
+    // An unknown command or flag is most often a slip of the fingers.
+    for (int i = 1; i < argc; ++i) {
+      std::vector<std::string> names;
+      std::string word = argv[i];
+      if (i == 1)
+        for (CLI::App *command : app.get_subcommands({}))
+          names.push_back(command->get_name());
+      else
+        for (CLI::App *command : app.get_subcommands({}))
+          if (command->get_name() == argv[1])
+            for (const CLI::Option *option : command->get_options())
+              for (const std::string &name : option->get_lnames())
+                names.push_back("--" + name);
+      word = word.substr(0, word.find('='));
+      bool known = std::find(names.begin(), names.end(), word) != names.end();
+      if (known || (i > 1 && word.rfind("--", 0) != 0))
+        continue;
+      if (auto near = nearestName(word, names)) {
+        std::cerr << "; did you mean " << *near << "?";
+        break;
+      }
+    }
+    std::cerr << "\nTry heed --help.\n";
+    return 2;
+  }
+  options.command = app.get_subcommands().front()->get_name();
+  return -1;
+}
+
+} // namespace heed

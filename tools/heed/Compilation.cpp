@@ -1,0 +1,106 @@
+//===- Compilation.cpp - One model on its way through the stages ----------===//
+#include "tools/heed/Compilation.h"
+
+#include "codegen/ModelDescription.h"
+#include "codegen/Pipeline.h"
+#include "codegen/Target.h"
+#include "codegen/pack/PackWeights.h"
+#include "frontend/Import.h"
+#include "tools/heed/Report.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace heed {
+
+static const StringRef kFusePasses[] = {"attn-fuse-mask-softmax", "attn-fuse-attention", "attn-form-linears",
+                                        "attn-merge-linears",     "attn-fuse-prologue",  "attn-fuse-epilogue"};
+static const StringRef kSchedulePasses[] = {"attn-tile-bounds", "attn-schedule", "attn-plan-buffers"};
+
+Compilation::Compilation(const Options &options) : options(options) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registry.insert<attn::AttnDialect>();
+  mlirContext.appendDialectRegistry(registry);
+  mlirContext.loadAllAvailableDialects();
+  mlirContext.getDiagEngine().registerHandler([](Diagnostic &diagnostic) { reportDiagnostic(diagnostic); });
+}
+
+bool Compilation::import() {
+  machine = namedTarget(&mlirContext, options.target);
+  if (!machine) {
+    reportError(options.target == "host" ? "this machine has no AVX2: name a target with --target="
+                                         : "unknown target `" + options.target + "`; known are " +
+                                               llvm::join(targetNames(), ", "));
+    return false;
+  }
+  Diagnostics diagnostics;
+  ir = importModel(mlirContext, options.model, diagnostics);
+  if (!ir || diagnostics.any()) {
+    diagnostics.print(llvm::errs());
+    return false;
+  }
+  (*ir)->setAttr("attn.target", machine);
+  return true;
+}
+
+bool Compilation::runPasses(ArrayRef<StringRef> names) {
+  PassManager pm(&mlirContext);
+  for (StringRef name : names) {
+    if (llvm::is_contained(options.disable, name.str()))
+      continue;
+    if (failed(parsePassPipeline(name, pm)))
+      return false;
+  }
+  return succeeded(pm.run(*ir));
+}
+
+bool Compilation::step(Stage stage) {
+  PassManager pm(&mlirContext);
+  switch (stage) {
+  case Stage::Model:
+    return true;
+  case Stage::Fused:
+    for (const std::string &name : options.disable)
+      if (!llvm::is_contained(kFusePasses, name) && !llvm::is_contained(kSchedulePasses, name)) {
+        reportError("--disable names no pass: `" + name + "`; known are " + llvm::join(ArrayRef(kFusePasses), ", "));
+        return false;
+      }
+    return runPasses(kFusePasses);
+  case Stage::Scheduled:
+    packedWeights = placeWeights(*ir);
+    return runPasses(kSchedulePasses);
+  case Stage::Tiled: {
+    description = describeModel(*ir);
+    OwningOpRef<ModuleOp> scheduled = ir->clone();
+    buildTiledPipeline(pm);
+    if (failed(pm.run(*ir)))
+      return false;
+    addMemoryPlan(description, *scheduled, *ir);
+    return true;
+  }
+  case Stage::Vector:
+    buildVectorPipeline(pm);
+    return succeeded(pm.run(*ir));
+  case Stage::Llvm:
+    buildLlvmPipeline(pm);
+    return succeeded(pm.run(*ir));
+  }
+  llvm_unreachable("all stages are named above");
+}
+
+bool Compilation::runTo(Stage stage) {
+  while (at != stage) {
+    at = static_cast<Stage>(static_cast<int>(at) + 1);
+    if (!step(at))
+      return false;
+  }
+  return true;
+}
+
+} // namespace heed

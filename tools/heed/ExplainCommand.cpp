@@ -1,0 +1,83 @@
+//===- ExplainCommand.cpp - heed explain: what was fused, and why not -----===//
+#include "tools/heed/Commands.h"
+#include "tools/heed/Compilation.h"
+
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <map>
+#include <unistd.h>
+
+namespace heed {
+namespace {
+
+/// What the passes said, by line of the model file.
+struct Said {
+  std::string pass, text;
+  llvm::remarks::Type kind;
+  bool operator==(const Said &) const = default;
+};
+using Remarks = std::map<std::pair<unsigned, unsigned>, std::vector<Said>>;
+
+class Collector : public mlir::remark::detail::MLIRRemarkStreamerBase {
+public:
+  explicit Collector(Remarks &remarks) : remarks(remarks) {}
+  void streamOptimizationRemark(const mlir::remark::detail::Remark &remark) override {
+    std::pair<unsigned, unsigned> place = {0, 0};
+    remark.getLocation()->walk([&](mlir::Location inner) {
+      if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(inner)) {
+        place = {at.getLine(), at.getColumn()};
+        return mlir::WalkResult::interrupt();
+      }
+      return mlir::WalkResult::advance();
+    });
+    Said said{remark.getRemarkName().str(), remark.getMsg(), remark.getRemarkType()};
+    auto &here = remarks[place];
+    if (!llvm::is_contained(here, said))
+      here.push_back(said);
+  }
+
+private:
+  Remarks &remarks;
+};
+
+} // namespace
+
+int explainCommand(const Options &options) {
+  Remarks remarks;
+  Compilation compilation(options);
+  if (!compilation.import())
+    return 1;
+  mlir::remark::RemarkCategories categories{"attn", {}, {}, {}, {}};
+  if (failed(mlir::remark::enableOptimizationRemarks(compilation.context(), std::make_unique<Collector>(remarks),
+                                                     std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
+                                                     false)) ||
+      !compilation.runTo(Stage::Scheduled))
+    return 1;
+  auto file = llvm::MemoryBuffer::getFile(options.model);
+  llvm::SmallVector<llvm::StringRef> lines;
+  if (file)
+    (*file)->getBuffer().split(lines, '\n');
+  bool colour = isatty(1);
+  unsigned last = 0;
+  for (auto &[place, all] : remarks) {
+    unsigned line = place.first;
+    if (line != last && line && line <= lines.size())
+      llvm::outs() << options.model << ':' << line << ": " << lines[line - 1].trim() << '\n';
+    last = line;
+    for (const Said &said : all) {
+      bool missed = said.kind == llvm::remarks::Type::Missed;
+      bool fact = said.kind == llvm::remarks::Type::Analysis;
+      if (colour)
+        llvm::outs() << (missed ? "\033[33m" : fact ? "\033[36m" : "\033[32m");
+      llvm::outs() << "    " << (missed ? "declined " : fact ? "found    " : "done     ");
+      if (colour)
+        llvm::outs() << "\033[0m";
+      llvm::outs() << said.pass << ": " << said.text << '\n';
+    }
+  }
+  return 0;
+}
+
+} // namespace heed

@@ -1,0 +1,28 @@
+//===- Options.h - What a command line of heed asks for -------------------===//
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heed {
+
+/// The command line, parsed. Each command reads the part that is its own.
+struct Options {
+  std::string command, model;
+  // build
+  std::string output, target = "host", emit = "exe", schedule, numerics = "f32", weights = "embed";
+  bool timing = false;
+  int jobs = 0;
+  // ir, explain
+  std::string stage = "model";
+  // every command that compiles: fusion passes left out, by name
+  std::vector<std::string> disable;
+  // bench
+  bool machine = false, json = false;
+};
+
+/// Parses, or prints help or what is wrong. Returns the exit code when there is nothing left to do: 0 after help, 2 for
+/// wrong usage; -1 to go on.
+int parseCommandLine(int argc, char **argv, Options &options);
+
+} // namespace heed
