@@ -7,10 +7,7 @@
 #include "codegen/Arena.h"
 #include "codegen/Kernel.h"
 #include "codegen/Passes.h"
-#if __has_include("codegen/attention/AttentionKernel.h")
 #include "codegen/attention/AttentionKernel.h"
-#define HEED_ATTENTION 1
-#endif
 #include "codegen/linear/LinearKernel.h"
 #include "codegen/plain/PlainKernels.h"
 #include "ir/Views.h"
@@ -172,9 +169,6 @@ void FunctionLowering::lowerKernel(Operation *op) {
 }
 
 LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
-#if !HEED_ATTENTION
-  return op.emitOpError("soon");
-#else
   std::string name = ("attention_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
   {
@@ -261,7 +255,6 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
   func::CallOp::create(b, op.getLoc(), name, TypeRange(), operands);
   barrier();
   return success();
-#endif
 }
 
 LogicalResult FunctionLowering::lowerCall(func::CallOp op) {

@@ -2,6 +2,7 @@
 #include "codegen/Pipeline.h"
 
 #include "codegen/Passes.h"
+#include "codegen/attention/LowerTileOps.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -20,6 +21,7 @@ void buildTiledPipeline(OpPassManager &pm) {
 
 void buildVectorPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createLowerLinearTiles());
+  pm.addPass(attn::createLowerAttentionTilesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
@@ -44,6 +46,7 @@ void buildLlvmPipeline(OpPassManager &pm) {
 
 void registerCodegen() {
   registerHeedCodegenPasses();
+  attn::registerLowerAttentionTilesPass();
   static PassPipelineRegistration<> tiled("attn-to-tiled", "scheduled attn to loops over tiles", buildTiledPipeline);
   static PassPipelineRegistration<> vector("attn-to-vector", "tiles to register tiles", buildVectorPipeline);
   static PassPipelineRegistration<> llvm("attn-to-llvm", "vectors to the llvm dialect", buildLlvmPipeline);

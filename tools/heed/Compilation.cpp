@@ -6,21 +6,17 @@
 #include "codegen/Target.h"
 #include "codegen/pack/PackWeights.h"
 #include "frontend/Import.h"
+#include "passes/Pipeline.h"
 #include "tools/heed/Report.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
 namespace heed {
-
-static const StringRef kFusePasses[] = {"attn-fuse-mask-softmax", "attn-fuse-attention", "attn-form-linears",
-                                        "attn-merge-linears",     "attn-fuse-prologue",  "attn-fuse-epilogue"};
-static const StringRef kSchedulePasses[] = {"attn-tile-bounds", "attn-schedule", "attn-plan-buffers"};
 
 Compilation::Compilation(const Options &options) : options(options) {
   DialectRegistry registry;
@@ -49,32 +45,26 @@ bool Compilation::import() {
   return true;
 }
 
-bool Compilation::runPasses(ArrayRef<StringRef> names) {
-  PassManager pm(&mlirContext);
-  for (StringRef name : names) {
-    if (llvm::is_contained(options.disable, name.str()))
-      continue;
-    if (failed(parsePassPipeline(name, pm)))
-      return false;
-  }
-  return succeeded(pm.run(*ir));
-}
-
 bool Compilation::step(Stage stage) {
   PassManager pm(&mlirContext);
+  PipelineOptions pipeline;
+  pipeline.disable.assign(options.disable.begin(), options.disable.end());
+  pipeline.numerics = options.numerics;
+  pipeline.scheduleFile = options.schedule;
   switch (stage) {
   case Stage::Model:
     return true;
   case Stage::Fused:
-    for (const std::string &name : options.disable)
-      if (!llvm::is_contained(kFusePasses, name) && !llvm::is_contained(kSchedulePasses, name)) {
-        reportError("--disable names no pass: `" + name + "`; known are " + llvm::join(ArrayRef(kFusePasses), ", "));
-        return false;
-      }
-    return runPasses(kFusePasses);
+    if (std::string why = whyUnusable(pipeline); !why.empty()) {
+      reportError(why);
+      return false;
+    }
+    buildFusePipeline(pm, pipeline);
+    return succeeded(pm.run(*ir));
   case Stage::Scheduled:
     packedWeights = placeWeights(*ir);
-    return runPasses(kSchedulePasses);
+    buildSchedulePipeline(pm, pipeline);
+    return succeeded(pm.run(*ir));
   case Stage::Tiled: {
     description = describeModel(*ir);
     OwningOpRef<ModuleOp> scheduled = ir->clone();

@@ -30,7 +30,6 @@ public:
   int64_t weightBytes() const { return packedWeights; }
 
 private:
-  bool runPasses(llvm::ArrayRef<llvm::StringRef> names);
   bool step(Stage stage);
 
   const Options &options;

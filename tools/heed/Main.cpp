@@ -1,6 +1,6 @@
 //===- Main.cpp - heed: compiles attention models -------------------------===//
 #include "codegen/Pipeline.h"
-#include "passes/Passes.h"
+#include "passes/Pipeline.h"
 #include "tools/heed/Commands.h"
 
 #include <csignal>
@@ -12,7 +12,7 @@ int main(int argc, char **argv) {
   heed::Options options;
   if (int code = heed::parseCommandLine(argc, argv, options); code >= 0)
     return code;
-  heed::registerAttnPasses();
+  heed::registerPasses();
   heed::registerCodegen();
   static constexpr struct {
     const char *name;
