@@ -73,6 +73,9 @@ std::unique_ptr<llvm::Module> translateToLlvm(ModuleOp module, llvm::LLVMContext
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
+  // Weights have their offsets; what declares them means nothing to LLVM.
+  for (auto declare : llvm::make_early_inc_range(module.getOps<DeclareOp>()))
+    declare.erase();
   std::unique_ptr<llvm::Module> out = translateModuleToLLVMIR(module, context, "model");
   if (!out)
     return nullptr;

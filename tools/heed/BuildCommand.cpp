@@ -164,7 +164,7 @@ int buildCommand(const Options &options) {
 
   // The executable is the linked program with the model behind it.
   std::optional<WeightSource> source;
-  if (std::string path = modelText(*declared, "weights"); !path.empty()) {
+  if (std::string path = modelText(*declared, "weights"); !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
     Result<WeightSource> opened = WeightSource::open(path);
     if (!opened)
       return reportError(opened.error());
