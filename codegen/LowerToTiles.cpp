@@ -354,8 +354,9 @@ LogicalResult FunctionLowering::run() {
 
   ValueRange rest = body->getArguments().drop_front(leading);
   if (entry) {
-    // Threads' scratch comes first in the arena; how much is known when all kernels are made.
-    Value bytes = e.index(0);
+    // Threads' scratch comes first in the arena; how much is known when all kernels are made. Until then the constant is
+    // one that nothing folds away.
+    Value bytes = e.index(std::numeric_limits<int32_t>::max());
     bytes.getDefiningOp()->setAttr("attn.scratch", b.getUnitAttr());
     threadScratch = e.view(context.arena, e.mul(bytes, context.thread), b.getI8Type(), bytes);
     Value start = e.mul(bytes, context.threads);
