@@ -1,0 +1,391 @@
+//===- AttentionKernel.cpp - The kernel of one attention, in tiled form ---===//
+#include "codegen/attention/AttentionKernel.h"
+#include "codegen/attention/AttentionTiling.h"
+#include "codegen/attention/AttentionViews.h"
+#include "codegen/attention/MaskCode.h"
+#include "ir/Axes.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace heed::attn {
+
+namespace {
+constexpr double kLog2E = 1.4426950408889634074;
+
+class KernelEmitter {
+public:
+  KernelEmitter(AttentionOp op, TargetAttr target, AttentionViews &views,
+                OpBuilder &b)
+      : op(op), views(views), b(b), loc(op.getLoc()),
+        tiling(AttentionTiling::choose(op, target)), scratch(op, tiling),
+        head(axisSize(op.getQ().getType(), axis::Head)),
+        heads(axisSize(op.getQ().getType(), axis::Heads)),
+        kvHeads(views.keyHeads()) {
+    perHead =
+        op.getMask().dependsOnHead() ||
+        (!op.getScore().empty() && !op.getScore().getArgument(3).use_empty());
+    group = perHead ? 1 : heads / kvHeads;
+    rule = !op.getScore().empty();
+    if (auto bounds = op.getTileBounds())
+      loops = llvm::to_vector(bounds->getLoops());
+    else
+      loops.push_back(everyKey(op.getMask().allowsAll()));
+  }
+
+  void emit() {
+    Value total = overItems(
+        index(0), [&](Item &item, Value sum) { return add(sum, cost(item)); });
+    Value threads = views.get(AttentionArgKind::Threads),
+          thread = views.get(AttentionArgKind::Thread);
+    overItems(index(0), [&](Item &item, Value before) {
+      // The thread of the item's middle, where the whole work is `threads`
+      // equal parts.
+      Value work = cost(item);
+      Value middle = mul(add(add(before, before), work), threads);
+      Value owner = arith::DivUIOp::create(b, loc, middle, add(total, total));
+      Value mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                         owner, thread);
+      scf::IfOp::create(b, loc, mine, [&](OpBuilder &, Location) {
+        compute(item);
+        scf::YieldOp::create(b, loc);
+      });
+      return add(before, work);
+    });
+  }
+
+private:
+  /// One query tile of one head (or kv head) of one segment.
+  struct Item {
+    Segment segment;
+    Value headIndex, row, rows;
+    SmallVector<Value> symbols;                  // of the mask
+    SmallVector<std::pair<Value, Value>> ranges; // of keys, one for each loop
+  };
+
+  TileLoopAttr everyKey(bool full) {
+    unsigned symbols = 3 + op.getMask().getSymbols().size();
+    MLIRContext *context = op.getContext();
+    auto map = [&](AffineExpr expr) {
+      return AffineMap::get(0, symbols, expr);
+    };
+    return TileLoopAttr::get(
+        context, full, map(getAffineConstantExpr(0, context)),
+        map(getAffineSymbolExpr(2, context)),
+        IntegerSet::get(0, symbols, getAffineConstantExpr(0, context), true));
+  }
+
+  /// Loops over all items with one value carried.
+  Value overItems(Value start, llvm::function_ref<Value(Item &, Value)> body) {
+    auto loop = [&](Value count, int64_t step, Value from,
+                    llvm::function_ref<Value(Value, Value)> inner) -> Value {
+      return scf::ForOp::create(
+                 b, loc, index(0), count, index(step), from,
+                 [&](OpBuilder &, Location, Value i, ValueRange carried) {
+                   scf::YieldOp::create(b, loc, inner(i, carried[0]));
+                 })
+          .getResult(0);
+    };
+    int64_t tileRows = tiling.tiles.front().vectors * tiling.lanes;
+    return loop(views.segments(), 1, start, [&](Value number, Value carried) {
+      Item item;
+      item.segment = views.segment(number);
+      Value rows = mul(item.segment.queryLength, index(group));
+      return loop(index(perHead ? heads : kvHeads), 1, carried,
+                  [&](Value headIndex, Value carried) {
+                    item.headIndex = headIndex;
+                    return loop(rows, tileRows, carried,
+                                [&](Value row, Value carried) {
+                                  item.row = row;
+                                  item.rows = arith::MinSIOp::create(
+                                      b, loc, index(tileRows), sub(rows, row));
+                                  findRanges(item);
+                                  return body(item, carried);
+                                });
+                  });
+    });
+  }
+
+  /// Fills the mask's symbols and the key ranges of a tile.
+  void findRanges(Item &item) {
+    item.symbols.clear();
+    item.ranges.clear();
+    Value past = item.segment.past, zero = index(0);
+    for (MaskSymbolAttr symbol : op.getMask().getSymbols())
+      item.symbols.push_back(
+          symbol.isOpaque()
+              ? zero
+              : views.maskSymbol(symbol, item.segment, item.headIndex));
+    Value lastRow = sub(add(item.row, item.rows), index(1));
+    Value q0 = add(past, div(item.row, group)),
+          q1 = add(add(past, div(lastRow, group)), index(1));
+    SmallVector<Value> symbols{q0, q1, item.segment.keyLength};
+    llvm::append_range(symbols, item.symbols);
+    for (TileLoopAttr loop : loops)
+      item.ranges.push_back(emitKeyRange(b, loc, loop, symbols));
+  }
+
+  /// Keys visited, plus what an item costs by itself.
+  Value cost(Item &item) {
+    Value keys = index(32);
+    for (auto [from, to] : item.ranges)
+      keys = add(keys, sub(to, from));
+    return keys;
+  }
+
+  /// Picks the smallest tile that holds the rows.
+  void compute(Item &item) { computeWith(item, tiling.tiles); }
+  void computeWith(Item &item, ArrayRef<AttentionTile> tiles) {
+    if (tiles.size() == 1)
+      return computeTile(item, tiles.front());
+    Value needsFirst =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, item.rows,
+                              index(tiles[1].vectors * tiling.lanes));
+    scf::IfOp::create(
+        b, loc, needsFirst,
+        [&](OpBuilder &, Location) {
+          computeTile(item, tiles.front());
+          scf::YieldOp::create(b, loc);
+        },
+        [&](OpBuilder &, Location) {
+          computeWith(item, tiles.drop_front());
+          scf::YieldOp::create(b, loc);
+        });
+  }
+
+  void computeTile(Item &item, const AttentionTile &tile) {
+    int64_t rows = tile.vectors * tiling.lanes, lanes = tiling.lanes;
+    Value keyHead =
+        perHead ? div(item.headIndex, heads / kvHeads) : item.headIndex;
+    Value firstHead = mul(item.headIndex, index(group));
+    Value q = views.queries(item.segment, firstHead, group),
+          out = views.outputs(item.segment, firstHead, group);
+    auto [k, v] = views.keysAndValues(item.segment, keyHead);
+    Value qt = views.scratch(scratch.queries, {head, rows}),
+          o = views.scratch(scratch.out, {head, rows});
+    Value s = views.scratch(scratch.scores, {tile.keys, rows});
+    Value m = views.scratch(scratch.m, {rows}),
+          mx = views.scratch(scratch.mx, {rows});
+    Value l = views.scratch(scratch.l, {rows}),
+          alpha = views.scratch(scratch.alpha, {rows});
+
+    // Scores are in units of log 2; a score rule sees them in their own units.
+    double scale = op.getScale().convertToDouble() * (rule ? 1 : kLog2E);
+    TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, qt,
+                              llvm::APFloat(scale), lanes);
+    Value positions;
+    if (rule || !op.getMask().allowsAll()) {
+      positions = views.scratch(scratch.positions, {rows}, b.getI32Type());
+      TilePositionsOp::create(b, loc, item.row, item.rows, item.segment.past,
+                              group, positions, lanes);
+    }
+    Value sinks = op.getSinks() ? views.sinks(firstHead, group) : Value();
+    TileStartOp::create(b, loc, m, mx, l, o, sinks, sinks ? item.row : Value(),
+                        lanes);
+
+    SmallVector<Value> full;
+    for (auto [loop, range] : llvm::zip(loops, item.ranges))
+      if (loop.getFull())
+        full.append({range.first, range.second});
+    bool masked =
+        llvm::any_of(loops, [](TileLoopAttr loop) { return !loop.getFull(); });
+    overSpans(item, [&](Value from, Value to) {
+      scf::ForOp::create(
+          b, loc, from, to, index(tile.keys), ValueRange{},
+          [&](OpBuilder &, Location, Value key, ValueRange) {
+            Value count =
+                arith::MinSIOp::create(b, loc, index(tile.keys), sub(to, key));
+            auto scores =
+                TileScoresOp::create(b, loc, qt, k, key, count, mx, s,
+                                     masked ? full : SmallVector<Value>(),
+                                     positions, tile.keyTile, lanes);
+            if (rule)
+              emitRule(scores.getMap(), item);
+            if (masked)
+              emitMaskRegion(scores.getMask(), item);
+            TileSoftmaxOp::create(b, loc, s, count, m, mx, l, alpha,
+                                  tile.keyTile, lanes);
+            TileCombineOp::create(b, loc, s, v, key, count, alpha, o,
+                                  tile.headTile, lanes);
+            scf::YieldOp::create(b, loc);
+          });
+    });
+    TileStoreOp::create(b, loc, o, l, out, item.row, item.rows, lanes);
+  }
+
+  /// Calls body once, in a loop over the spans of keys: the ranges, with those
+  /// that touch joined.
+  void overSpans(Item &item,
+                 llvm::function_ref<void(Value from, Value to)> body) {
+    if (item.ranges.size() == 1)
+      return body(item.ranges[0].first, item.ranges[0].second);
+    int64_t count = item.ranges.size();
+    Value ranges =
+        views.scratch(scratch.ranges, {count + 1, 2}, b.getI64Type());
+    auto put = [&](int64_t i, int64_t bound, Value value) {
+      memref::StoreOp::create(
+          b, loc, arith::IndexCastOp::create(b, loc, b.getI64Type(), value),
+          ranges, ValueRange{index(i), index(bound)});
+    };
+    for (auto [i, range] : llvm::enumerate(item.ranges)) {
+      put(i, 0, range.first);
+      put(i, 1, range.second);
+    }
+    // A range that touches nothing ends the last span.
+    put(count, 0, index(-1));
+    put(count, 1, index(0));
+    auto get = [&](Value i, int64_t bound) -> Value {
+      Value value =
+          memref::LoadOp::create(b, loc, ranges, ValueRange{i, index(bound)});
+      return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+    };
+    scf::ForOp::create(
+        b, loc, index(0), index(count + 1), index(1),
+        ValueRange{index(0), index(0)},
+        [&](OpBuilder &, Location, Value i, ValueRange span) {
+          Value from = get(i, 0), to = get(i, 1), first = span[0],
+                last = span[1];
+          Value touches = arith::CmpIOp::create(
+              b, loc, arith::CmpIPredicate::eq, from, last);
+          Value isEmpty =
+              arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, from, to);
+          Value keeps = arith::OrIOp::create(b, loc, touches, isEmpty);
+          scf::IfOp::create(
+              b, loc, keeps,
+              [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc); },
+              [&](OpBuilder &, Location) {
+                body(first, last);
+                scf::YieldOp::create(b, loc);
+              });
+          Value newFirst = arith::SelectOp::create(b, loc, keeps, first, from);
+          Value newLast = arith::SelectOp::create(b, loc, isEmpty, last, to);
+          scf::YieldOp::create(b, loc, ValueRange{newFirst, newLast});
+        });
+  }
+
+  /// The score rule, with tables as memrefs and the result in units of log 2.
+  void emitRule(Region &region, Item &item) {
+    OpBuilder::InsertionGuard guard(b);
+    Type f32 = b.getF32Type(), i = b.getIndexType();
+    Block *block =
+        b.createBlock(&region, region.end(), {f32, i, i}, {loc, loc, loc});
+    Block &source = op.getScore().front();
+    IRMapping values;
+    values.map(source.getArgument(0), block->getArgument(0));
+    values.map(source.getArgument(1), block->getArgument(1));
+    values.map(source.getArgument(2), block->getArgument(2));
+    values.map(source.getArgument(3), item.headIndex);
+    values.map(source.getArgument(4), item.segment.number);
+    for (Operation &inner : source.without_terminator()) {
+      if (auto lookup = dyn_cast<LookupOp>(inner))
+        values.map(lookup.getResult(), views.lookup(lookup, values));
+      else
+        b.clone(inner, values);
+    }
+    Value score = values.lookupOrDefault(source.getTerminator()->getOperand(0));
+    Value log2e = arith::ConstantOp::create(
+        b, loc, b.getF32FloatAttr(static_cast<float>(kLog2E)));
+    YieldOp::create(b, loc,
+                    ValueRange{arith::MulFOp::create(b, loc, score, log2e)});
+  }
+
+  void emitMaskRegion(Region &region, Item &item) {
+    OpBuilder::InsertionGuard guard(b);
+    Type i = b.getIndexType();
+    Block *block = b.createBlock(&region, region.end(), {i, i}, {loc, loc});
+    Value q = block->getArgument(0), kv = block->getArgument(1);
+    SmallVector<Value> symbols = item.symbols;
+    for (auto [symbol, value] : llvm::zip(op.getMask().getSymbols(), symbols))
+      if (symbol.isOpaque())
+        value = views.opaqueSymbol(symbol, item.segment, q, kv);
+    YieldOp::create(b, loc,
+                    ValueRange{emitMask(b, loc, op.getMask(), q, kv, symbols)});
+  }
+
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value add(Value x, Value y) {
+    return b.createOrFold<arith::AddIOp>(loc, x, y);
+  }
+  Value sub(Value x, Value y) {
+    return b.createOrFold<arith::SubIOp>(loc, x, y);
+  }
+  Value mul(Value x, Value y) {
+    return b.createOrFold<arith::MulIOp>(loc, x, y);
+  }
+  Value div(Value x, int64_t y) {
+    return y == 1 ? x : b.createOrFold<arith::DivUIOp>(loc, x, index(y));
+  }
+
+  AttentionOp op;
+  AttentionViews &views;
+  OpBuilder &b;
+  Location loc;
+  AttentionTiling tiling;
+  AttentionScratch scratch;
+  int64_t head, heads, kvHeads, group;
+  bool perHead, rule;
+  SmallVector<TileLoopAttr> loops;
+};
+
+/// What the kernel asks of the op beyond the op's own verifier.
+LogicalResult checkSupported(AttentionOp op) {
+  auto isFloat = [](Type type) { return type.isF32(); };
+  for (Value value :
+       std::initializer_list<Value>{op.getQ(), op.getK(), op.getV()}) {
+    if (auto cache = dyn_cast<CacheType>(value.getType())) {
+      if (!isFloat(cache.getElement()))
+        return op.emitOpError("has a kernel for f32 caches only so far");
+      continue;
+    }
+    auto tensor = cast<RankedTensorType>(value.getType());
+    if (!isFloat(tensor.getElementType()))
+      return op.emitOpError("has a kernel for f32 tensors only so far");
+    if (axisNames(tensor).empty() ||
+        axisNames(tensor).back().getValue() != axis::Head ||
+        ShapedType::isDynamic(tensor.getShape().back()))
+      return op.emitOpError(
+          "needs tensors whose last axis is `head`, of a known size");
+    if (ShapedType::isDynamic(axisSize(tensor, axis::Heads)))
+      return op.emitOpError("needs a known number of heads");
+  }
+  for (Value table : op.getTables())
+    if (!cast<RankedTensorType>(table.getType()).getElementType().isInteger(32))
+      return op.emitOpError("needs mask tables of i32");
+  for (MaskSymbolAttr symbol : op.getMask().getSymbols())
+    if (symbol.getIndex() == SymbolIndex::Key &&
+        isa<CacheType>(op.getK().getType()))
+      return op.emitOpError()
+             << "the mask looks up `" << symbol.getTable().getValue()
+             << "` by key, but keys of earlier calls are in the cache and "
+                "their entries are not";
+  return success();
+}
+} // namespace
+
+func::FuncOp emitAttentionKernel(OpBuilder &moduleBuilder, AttentionOp op,
+                                 TargetAttr target, StringRef name) {
+  if (failed(checkSupported(op)))
+    return {};
+  SmallVector<AttentionArg> args = attentionArguments(op);
+  SmallVector<Type> types;
+  for (const AttentionArg &arg : args)
+    types.push_back(arg.type);
+  auto func = func::FuncOp::create(moduleBuilder, op.getLoc(), name,
+                                   moduleBuilder.getFunctionType(types, {}));
+  func.setPrivate();
+  OpBuilder b = OpBuilder::atBlockBegin(func.addEntryBlock());
+  AttentionViews views(op, args, func.getArguments(), b);
+  KernelEmitter(op, target, views, b).emit();
+  func::ReturnOp::create(b, op.getLoc());
+  return func;
+}
+
+int64_t attentionScratchBytes(AttentionOp op, TargetAttr target) {
+  return AttentionScratch(op, AttentionTiling::choose(op, target)).bytes;
+}
+
+} // namespace heed::attn

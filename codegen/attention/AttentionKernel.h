@@ -1,0 +1,27 @@
+//===- AttentionKernel.h - The kernel of one attention, in tiled form -----===//
+//
+// A work item is one query tile of one kv head (of one head, where the mask or
+// the score rule depends on h) of one segment (batch element or sequence).
+// Items are dealt to threads in contiguous runs of equal work, by the number of
+// keys that each visits; an item is computed by one thread in an order that
+// does not depend on the others.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "codegen/attention/AttentionArguments.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace heed::attn {
+
+/// Creates the private function `name` with the arguments of
+/// attentionArguments(op): this thread's share of the attention, as loops over
+/// tiles. Null, with an error on the op, where it has no kernel.
+mlir::func::FuncOp emitAttentionKernel(mlir::OpBuilder &moduleBuilder,
+                                       AttentionOp op, TargetAttr target,
+                                       llvm::StringRef name);
+
+/// The scratch that the kernel needs, for each thread.
+int64_t attentionScratchBytes(AttentionOp op, TargetAttr target);
+
+} // namespace heed::attn

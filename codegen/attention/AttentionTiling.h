@@ -1,0 +1,35 @@
+//===- AttentionTiling.h - Register tiles and scratch of an attention -----===//
+#pragma once
+
+#include "ir/Attn.h"
+
+namespace heed::attn {
+
+/// The register tiles for query tiles of `vectors` vectors of rows.
+struct AttentionTile {
+  int64_t vectors;  // rows / lanes
+  int64_t keyTile;  // keys of a register tile of the first product
+  int64_t headTile; // features of a register tile of the second product
+  int64_t
+      keys; // keys of a block whose scores stay in L1: a multiple of keyTile
+};
+
+/// How an attention is tiled: from the op's schedule, else from the target.
+struct AttentionTiling {
+  int64_t lanes;
+  /// The largest first. A query tile has the rows of the first; a last tile
+  /// with fewer rows takes the smallest that fits.
+  llvm::SmallVector<AttentionTile> tiles;
+
+  static AttentionTiling choose(AttentionOp op, TargetAttr target);
+};
+
+/// Where each piece of a thread's scratch lies, in bytes; every piece starts at
+/// a multiple of 64.
+struct AttentionScratch {
+  int64_t queries, out, scores, m, mx, l, alpha, positions, ranges, bytes;
+
+  AttentionScratch(AttentionOp op, const AttentionTiling &tiling);
+};
+
+} // namespace heed::attn

@@ -1,0 +1,80 @@
+//===- TileLowering.h - One function for each tile op ---------------------===//
+//
+// Each replaces its op, at the builder's insertion point, by scf loops whose
+// iter_args are separate 1-D vectors.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "codegen/VectorBuilder.h"
+#include "ir/Attn.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace heed::attn {
+
+void lowerTile(TileLoadQueriesOp op, mlir::OpBuilder &b);
+void lowerTile(TilePositionsOp op, mlir::OpBuilder &b);
+void lowerTile(TileStartOp op, mlir::OpBuilder &b);
+mlir::LogicalResult lowerTile(TileScoresOp op, mlir::OpBuilder &b);
+void lowerTile(TileSoftmaxOp op, mlir::OpBuilder &b);
+void lowerTile(TileCombineOp op, mlir::OpBuilder &b);
+void lowerTile(TileStoreOp op, mlir::OpBuilder &b);
+
+/// Code for one tile op: vectors, indices and loops at one location.
+struct TileCode : VectorBuilder {
+  TileCode(mlir::OpBuilder &b, mlir::Location loc, int64_t lanes)
+      : VectorBuilder{b, loc, lanes} {}
+
+  Value addIndex(Value x, int64_t y) const {
+    return y ? addIndex(x, index(y)) : x;
+  }
+  Value addIndex(Value x, Value y) const {
+    return mlir::arith::AddIOp::create(b, loc, x, y);
+  }
+  Value subIndex(Value x, Value y) const {
+    return mlir::arith::SubIOp::create(b, loc, x, y);
+  }
+  Value mulIndex(Value x, int64_t y) const {
+    return mlir::arith::MulIOp::create(b, loc, x, index(y));
+  }
+  Value divIndex(Value x, int64_t y) const {
+    return y == 1 ? x : mlir::arith::DivUIOp::create(b, loc, x, index(y));
+  }
+  Value remIndex(Value x, int64_t y) const {
+    return y == 1 ? index(0)
+                  : mlir::arith::RemUIOp::create(b, loc, x, index(y));
+  }
+  Value minIndex(Value x, Value y) const {
+    return mlir::arith::MinSIOp::create(b, loc, x, y);
+  }
+  Value lessIndex(Value x, Value y) const {
+    return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::slt,
+                                       x, y);
+  }
+  Value lessEqualIndex(Value x, Value y) const {
+    return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::sle,
+                                       x, y);
+  }
+  Value loadScalar(Value memref, mlir::ValueRange indices) const {
+    return mlir::memref::LoadOp::create(b, loc, memref, indices);
+  }
+
+  /// for (i = from; i < to; i += step) with values carried around; returns
+  /// their final values.
+  using Values = llvm::SmallVector<Value>;
+  Values loop(Value from, Value to, int64_t step, mlir::ValueRange start,
+              llvm::function_ref<Values(Value i, mlir::ValueRange carried)>
+                  body) const {
+    auto loop = mlir::scf::ForOp::create(
+        b, loc, from, to, index(step), start,
+        [&](mlir::OpBuilder &, mlir::Location, Value i,
+            mlir::ValueRange carried) {
+          mlir::scf::YieldOp::create(b, loc, body(i, carried));
+        });
+    return llvm::to_vector_of<Value>(loop.getResults());
+  }
+};
+
+} // namespace heed::attn

@@ -1,0 +1,127 @@
+//===- TileSoftmax.cpp - The online softmax and the second product --------===//
+#include "codegen/VectorMath.h"
+#include "codegen/attention/TileLowering.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace heed::attn {
+
+void lowerTile(TileStartOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  MemRefType tile = op.getO().getType();
+  int64_t rows = tile.getDimSize(1);
+  Value zero = c.constant(0);
+  for (int64_t v = 0; v < rows; v += c.lanes) {
+    if (!op.getSinks()) {
+      Value lowest = c.constant(std::numeric_limits<float>::lowest());
+      c.store(lowest, op.getM(), c.index(v));
+      c.store(lowest, op.getMx(), c.index(v));
+    }
+    c.store(op.getSinks() ? c.constant(1) : zero, op.getL(), c.index(v));
+  }
+  if (op.getSinks()) {
+    int64_t group = cast<MemRefType>(op.getSinks().getType()).getDimSize(0);
+    Value log2e =
+        arith::ConstantOp::create(b, c.loc, b.getF32FloatAttr(1.44269504f));
+    c.loop(c.index(0), c.index(rows), 1, {}, [&](Value lane, ValueRange) {
+      Value sink = c.loadScalar(
+          op.getSinks(), c.remIndex(c.addIndex(op.getRow(), lane), group));
+      Value scaled = c.mul(sink, log2e);
+      memref::StoreOp::create(b, c.loc, scaled, op.getM(), lane);
+      memref::StoreOp::create(b, c.loc, scaled, op.getMx(), lane);
+      return TileCode::Values();
+    });
+  }
+  c.loop(c.index(0), c.index(tile.getDimSize(0)), 1, {},
+         [&](Value d, ValueRange) {
+           for (int64_t v = 0; v < rows; v += c.lanes)
+             c.store(zero, op.getO(), {d, c.index(v)});
+           return TileCode::Values();
+         });
+}
+
+void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  int64_t vectors = op.getM().getType().getDimSize(0) / c.lanes,
+          keyTile = op.getKeyTile();
+  // Several keys at once hide the latency of the polynomial.
+  int64_t unroll = keyTile % 4 == 0 ? 4 : keyTile % 2 == 0 ? 2 : 1;
+  TileCode::Values alpha, maxima, zeros(vectors, c.constant(0));
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value at = c.index(v * c.lanes);
+    maxima.push_back(c.load(op.getMx(), at));
+    alpha.push_back(vecmath::exp2NonPositive(
+        b, c.loc, c.sub(c.load(op.getM(), at), maxima[v])));
+    c.store(alpha[v], op.getAlpha(), at);
+    c.store(maxima[v], op.getM(), at);
+  }
+  Value rounded = c.mulIndex(
+      c.divIndex(c.addIndex(op.getCount(), keyTile - 1), keyTile), keyTile);
+  TileCode::Values sums = c.loop(
+      c.index(0), rounded, unroll, zeros, [&](Value key, ValueRange carried) {
+        TileCode::Values next = llvm::to_vector_of<Value>(carried);
+        for (int64_t k = 0; k < unroll; ++k) {
+          Value row = c.addIndex(key, k);
+          for (int64_t v = 0; v < vectors; ++v) {
+            Value at = c.index(v * c.lanes);
+            Value weight = vecmath::exp2NonPositive(
+                b, c.loc, c.sub(c.load(op.getS(), {row, at}), maxima[v]));
+            c.store(weight, op.getS(), {row, at});
+            next[v] = c.add(next[v], weight);
+          }
+        }
+        return next;
+      });
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value at = c.index(v * c.lanes);
+    c.store(c.fma(c.load(op.getL(), at), alpha[v], sums[v]), op.getL(), at);
+  }
+}
+
+/// O^T = V^T P^T: a register tile of `features` features by all rows, from
+/// feature d.
+static void combineTile(TileCombineOp op, const TileCode &c, Value d,
+                        int64_t features) {
+  int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes;
+  TileCode::Values zeros(features * vectors, c.constant(0)), columns;
+  for (int64_t f = 0; f < features; ++f)
+    columns.push_back(c.addIndex(d, f));
+  TileCode::Values sums = c.loop(
+      c.index(0), op.getCount(), 1, zeros, [&](Value key, ValueRange carried) {
+        TileCode::Values weights, next;
+        for (int64_t v = 0; v < vectors; ++v)
+          weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
+        Value row = c.addIndex(op.getFrom(), key);
+        for (int64_t f = 0; f < features; ++f) {
+          Value element =
+              c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));
+          for (int64_t v = 0; v < vectors; ++v)
+            next.push_back(
+                c.fma(element, weights[v], carried[f * vectors + v]));
+        }
+        return next;
+      });
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value at = c.index(v * c.lanes), alpha = c.load(op.getAlpha(), at);
+    for (int64_t f = 0; f < features; ++f)
+      c.store(c.fma(c.load(op.getO(), {columns[f], at}), alpha,
+                    sums[f * vectors + v]),
+              op.getO(), {columns[f], at});
+  }
+}
+
+void lowerTile(TileCombineOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  int64_t head = op.getO().getType().getDimSize(0), headTile = op.getHeadTile(),
+          whole = head - head % headTile;
+  c.loop(c.index(0), c.index(whole), headTile, {}, [&](Value d, ValueRange) {
+    combineTile(op, c, d, headTile);
+    return TileCode::Values();
+  });
+  if (whole < head)
+    combineTile(op, c, c.index(whole), head - whole);
+}
+
+} // namespace heed::attn

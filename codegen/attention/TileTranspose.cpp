@@ -1,0 +1,153 @@
+//===- TileTranspose.cpp - Rows to lanes and back -------------------------===//
+#include "codegen/attention/TileLowering.h"
+
+using namespace mlir;
+
+namespace heed::attn {
+
+/// Transposes lanes x lanes elements in registers: at each stride the
+/// off-diagonal blocks of row pairs change places.
+static void transpose(const TileCode &c, TileCode::Values &rows) {
+  for (int64_t stride = c.lanes / 2; stride; stride /= 2) {
+    SmallVector<int64_t> upper, lower;
+    for (int64_t j = 0; j < c.lanes; ++j) {
+      upper.push_back(j & stride ? c.lanes + j - stride : j);
+      lower.push_back(j & stride ? c.lanes + j : j + stride);
+    }
+    for (int64_t i = 0; i < c.lanes; ++i) {
+      if (i & stride)
+        continue;
+      Value a = rows[i], b = rows[i + stride];
+      rows[i] = vector::ShuffleOp::create(c.b, c.loc, a, b, upper);
+      rows[i + stride] = vector::ShuffleOp::create(c.b, c.loc, a, b, lower);
+    }
+  }
+}
+
+/// Calls body for blocks of `lanes` features that cover the head; the last may
+/// overlap the one before.
+static void forFeatureBlocks(const TileCode &c, int64_t head,
+                             llvm::function_ref<void(Value d)> body) {
+  c.loop(c.index(0), c.index(head), c.lanes, {}, [&](Value d, ValueRange) {
+    body(c.minIndex(d, c.index(head - c.lanes)));
+    return TileCode::Values();
+  });
+}
+
+void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  MemRefType tile = op.getQt().getType();
+  int64_t head = tile.getDimSize(0), rows = tile.getDimSize(1),
+          group = op.getQ().getType().getDimSize(1);
+  Value last = c.addIndex(op.getRows(), -1);
+  auto source = [&](Value lane) { // [query, grouped head] of a lane
+    Value row = c.addIndex(op.getRow(), c.minIndex(lane, last));
+    return std::pair(c.divIndex(row, group), c.remIndex(row, group));
+  };
+  if (head < c.lanes) {
+    Value scale = arith::ConstantOp::create(
+        b, c.loc, b.getF32FloatAttr(op.getScale().convertToDouble()));
+    c.loop(c.index(0), c.index(rows), 1, {}, [&](Value lane, ValueRange) {
+      auto [query, grouped] = source(lane);
+      for (int64_t d = 0; d < head; ++d) {
+        Value element = c.loadScalar(op.getQ(), {query, grouped, c.index(d)});
+        memref::StoreOp::create(b, c.loc, c.mul(element, scale), op.getQt(),
+                                ValueRange{c.index(d), lane});
+      }
+      return TileCode::Values();
+    });
+    return;
+  }
+  Value scale = c.constant(op.getScale().convertToDouble());
+  c.loop(c.index(0), c.index(rows), c.lanes, {}, [&](Value lane, ValueRange) {
+    SmallVector<std::pair<Value, Value>> sources;
+    for (int64_t i = 0; i < c.lanes; ++i)
+      sources.push_back(source(c.addIndex(lane, i)));
+    forFeatureBlocks(c, head, [&](Value d) {
+      TileCode::Values block;
+      for (auto [query, grouped] : sources)
+        block.push_back(c.mul(c.load(op.getQ(), {query, grouped, d}), scale));
+      transpose(c, block);
+      for (int64_t i = 0; i < c.lanes; ++i)
+        c.store(block[i], op.getQt(), {c.addIndex(d, i), lane});
+    });
+    return TileCode::Values();
+  });
+}
+
+void lowerTile(TileStoreOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  MemRefType tile = op.getO().getType();
+  int64_t head = tile.getDimSize(0),
+          group = op.getOut().getType().getDimSize(1);
+  auto ifRow = [&](Value lane,
+                   llvm::function_ref<void(Value query, Value grouped)> body) {
+    scf::IfOp::create(b, c.loc, c.lessIndex(lane, op.getRows()),
+                      [&](OpBuilder &, Location) {
+                        Value row = c.addIndex(op.getRow(), lane);
+                        body(c.divIndex(row, group), c.remIndex(row, group));
+                        scf::YieldOp::create(b, c.loc);
+                      });
+  };
+  if (head < c.lanes) {
+    Value zero = arith::ConstantOp::create(b, c.loc, b.getF32FloatAttr(0));
+    c.loop(c.index(0), op.getRows(), 1, {}, [&](Value lane, ValueRange) {
+      ifRow(lane, [&](Value query, Value grouped) {
+        Value sum = c.loadScalar(op.getL(), lane);
+        Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
+        for (int64_t d = 0; d < head; ++d) {
+          Value quotient =
+              c.div(c.loadScalar(op.getO(), {c.index(d), lane}), sum);
+          memref::StoreOp::create(b, c.loc, c.select(isEmpty, zero, quotient),
+                                  op.getOut(),
+                                  ValueRange{query, grouped, c.index(d)});
+        }
+      });
+      return TileCode::Values();
+    });
+    return;
+  }
+  c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
+    Value sum = c.load(op.getL(), lane), zero = c.constant(0);
+    Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
+    Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sum));
+    forFeatureBlocks(c, head, [&](Value d) {
+      TileCode::Values block;
+      for (int64_t i = 0; i < c.lanes; ++i)
+        block.push_back(
+            c.mul(c.load(op.getO(), {c.addIndex(d, i), lane}), inverse));
+      transpose(c, block);
+      for (int64_t i = 0; i < c.lanes; ++i)
+        ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
+          c.store(block[i], op.getOut(), {query, grouped, d});
+        });
+    });
+    return TileCode::Values();
+  });
+}
+
+void lowerTile(TilePositionsOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  int64_t rows = op.getPositions().getType().getDimSize(0),
+          group = op.getGroup();
+  auto inLanes = [&](Value x) {
+    return c.broadcast(arith::IndexCastOp::create(b, c.loc, b.getI32Type(), x));
+  };
+  // (row + lane) floordiv group = row floordiv group + (row mod group + lane)
+  // floordiv group: small numbers in lanes.
+  Value first =
+      inLanes(c.addIndex(op.getPast(), c.divIndex(op.getRow(), group)));
+  Value within = inLanes(c.remIndex(op.getRow(), group)),
+        last = inLanes(c.addIndex(op.getRows(), -1));
+  for (int64_t v = 0; v < rows; v += c.lanes) {
+    Value lane = arith::AddIOp::create(b, c.loc, c.iota(), c.constantInt(v));
+    Value row = arith::AddIOp::create(
+        b, c.loc, within, arith::MinSIOp::create(b, c.loc, lane, last));
+    Value query = arith::DivUIOp::create(b, c.loc, row, c.constantInt(group));
+    vector::StoreOp::create(b, c.loc,
+                            arith::AddIOp::create(b, c.loc, first, query),
+                            op.getPositions(), ValueRange{c.index(v)});
+  }
+}
+
+} // namespace heed::attn

@@ -1,0 +1,99 @@
+//===- AttentionProblem.h - One attention, its data and its f64 answer ----===//
+#pragma once
+
+#include "codegen/attention/AttentionKernel.h"
+#include "tests/codegen/attention/KernelRunner.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+#include <functional>
+#include <random>
+
+namespace heed::test {
+
+/// How q, k and v lie in memory.
+enum class Layout {
+  HeadsMajor, // [batch, heads, q, head] and [batch, kv_heads, kv, head]
+  RowsMajor,  // [batch, q, heads, head] and [batch, kv, kv_heads, head]
+  Ragged,     // [token, heads, head] and [source, kv_heads, head]
+  Cached,     // [token, heads, head] and a cache
+};
+
+/// A mask and a score rule, as IR and as plain code.
+struct Rule {
+  std::string mask = "#attn.mask<(q, kv) : \"\">";
+  std::function<bool(int64_t q, int64_t kv, int64_t h)> allows =
+      [](int64_t, int64_t, int64_t) { return true; };
+  std::string bounds; // #attn.tile_bounds, or none
+  std::string score;  // the body of the region over %s, %q, %kv, %h, %b
+  std::function<double(double s, int64_t q, int64_t kv, int64_t h)> map =
+      nullptr;
+  std::vector<std::pair<std::string, int64_t>>
+      symbols;                // named integers of the mask
+  std::vector<int64_t> table; // the lookup table's sizes
+  bool sinks = false;
+  bool documents = false; // the mask reads doc[q] and doc[kv]
+};
+
+struct Shape {
+  Layout layout = Layout::HeadsMajor;
+  int64_t heads = 1, kvHeads = 1, head = 16;
+};
+
+/// Rows of one batch element or sequence. Tensors need the same for all.
+struct Lengths {
+  int64_t q, kv,
+      past = 0; // kv: of tensors and ragged keys; cached keys are past + q
+};
+
+/// A compiled attention.
+class AttentionKernel {
+public:
+  AttentionKernel(const Shape &shape, const Rule &rule, const Machine &machine,
+                  const std::string &schedule = "");
+
+  const Shape shape;
+  const Rule rule;
+  const std::string name; // says shape and machine
+  std::string tiled;      // the kernel's text
+  llvm::SmallVector<attn::AttentionArg> arguments;
+  int64_t scratchBytes = 0;
+  std::unique_ptr<CompiledModule> compiled;
+
+private:
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+/// The data of one call.
+class AttentionProblem {
+public:
+  AttentionProblem(const AttentionKernel &kernel, std::vector<Lengths> segments,
+                   unsigned seed);
+
+  /// The output of `threads` calls, one a thread.
+  std::vector<float> run(int64_t threads) const;
+  /// The largest error of `out`, relative to each row's sum of p |v|; rows that
+  /// must be zero count as infinite.
+  double error(const std::vector<float> &out) const;
+  int64_t allowedPairs() const;
+
+private:
+  double reference(size_t segment, int64_t h, int64_t i,
+                   std::vector<double> &row,
+                   std::vector<double> &magnitude) const;
+  size_t queryIndex(size_t segment, int64_t h, int64_t i) const;
+  size_t keyIndex(size_t segment, int64_t kvHead, int64_t j,
+                  bool isValue) const;
+  int64_t keyLength(size_t segment) const;
+
+  const AttentionKernel &kernel;
+  std::vector<Lengths> segments;
+  std::vector<float> q, k, v, sinks, table;
+  std::vector<int32_t> documents;
+  std::vector<int64_t> queryStarts, keyStarts, past, slots;
+  int64_t capacity = 0, layerOffset = 0, slotStride = 0, cacheElements = 0;
+  mutable std::vector<float> scratchpad;
+};
+
+} // namespace heed::test

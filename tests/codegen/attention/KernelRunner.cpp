@@ -1,0 +1,189 @@
+//===- KernelRunner.cpp - Compiles functions in memory and calls them -----===//
+#include "tests/codegen/attention/KernelRunner.h"
+#include "codegen/attention/LowerTileOps.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+
+namespace heed::test {
+
+attn::TargetAttr Machine::attribute(MLIRContext *context) const {
+  Builder b(context);
+  std::string joined;
+  for (const std::string &feature : features)
+    joined += (joined.empty() ? "" : ",") + feature;
+  return attn::TargetAttr::get(context, b.getStringAttr(name),
+                               b.getStringAttr(joined), lanes * 32, registers,
+                               48 << 10, 1 << 20, {});
+}
+
+bool Machine::runsHere() const {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(features, [&](const std::string &feature) {
+    return host.lookup(StringRef(feature).drop_front());
+  });
+}
+
+const std::vector<Machine> &machines() {
+  static const std::vector<Machine> all = {
+      {"x86-64-v4",
+       16,
+       32,
+       {"+avx512f", "+avx512bw", "+avx512dq", "+avx512vl", "+avx2", "+fma"}},
+      {"x86-64-v3", 8, 16, {"+avx2", "+fma"}},
+  };
+  return all;
+}
+
+std::unique_ptr<MLIRContext> makeContext() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllToLLVMIRTranslations(registry);
+  registry.insert<attn::AttnDialect>();
+  return std::make_unique<MLIRContext>(registry,
+                                       MLIRContext::Threading::DISABLED);
+}
+
+LogicalResult lowerToLLVM(ModuleOp module) {
+  PassManager pm(module.getContext());
+  pm.addPass(attn::createLowerAttentionTilesPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  return pm.run(module);
+}
+
+[[noreturn]] static void die(const llvm::Twine &message) {
+  llvm::errs() << message << "\n";
+  std::abort();
+}
+
+/// Adds `NAME.call(ptr args)`, which loads each argument of NAME's C interface
+/// from args.
+static void addCaller(llvm::Function &function, llvm::Module &module) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *pointer = llvm::PointerType::get(context, 0);
+  auto *type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false);
+  auto *caller = llvm::Function::Create(
+      type, llvm::Function::ExternalLinkage,
+      function.getName().substr(strlen("_mlir_ciface_")) + ".call", module);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", caller));
+  std::vector<llvm::Value *> values;
+  for (auto [i, argument] : llvm::enumerate(function.args())) {
+    llvm::Value *slot = b.CreateLoad(
+        pointer, b.CreateConstGEP1_64(pointer, caller->getArg(0), i));
+    values.push_back(argument.getType()->isPointerTy()
+                         ? slot
+                         : b.CreateLoad(argument.getType(), slot));
+  }
+  b.CreateCall(&function, values);
+  b.CreateRetVoid();
+}
+
+CompiledModule::CompiledModule(ModuleOp module, const Machine &machine) {
+  auto start = std::chrono::steady_clock::now();
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  for (auto func : module.getOps<func::FuncOp>()) {
+    func.setPublic();
+    func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                  UnitAttr::get(module.getContext()));
+  }
+  if (failed(lowerToLLVM(module)))
+    die("no LLVM dialect");
+  auto context = std::make_unique<llvm::LLVMContext>();
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, *context);
+  if (!code)
+    die("no LLVM IR");
+
+  llvm::orc::JITTargetMachineBuilder builder{
+      llvm::Triple(llvm::sys::getDefaultTargetTriple())};
+  builder.setCPU("x86-64")
+      .addFeatures(machine.features)
+      .setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
+  auto targetMachine = llvm::cantFail(builder.createTargetMachine());
+  code->setDataLayout(targetMachine->createDataLayout());
+  code->setTargetTriple(targetMachine->getTargetTriple());
+  std::vector<llvm::Function *> interfaces;
+  for (llvm::Function &function : *code)
+    if (function.getName().starts_with("_mlir_ciface_"))
+      interfaces.push_back(&function);
+  for (llvm::Function *function : interfaces)
+    addCaller(*function, *code);
+
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = false;
+  llvm::PassBuilder passes(targetMachine.get(), tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  passes.registerModuleAnalyses(modules);
+  passes.registerCGSCCAnalyses(graphs);
+  passes.registerFunctionAnalyses(functions);
+  passes.registerLoopAnalyses(loops);
+  passes.crossRegisterProxies(loops, functions, graphs, modules);
+  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(*code, modules);
+
+  if (const char *path = std::getenv("HEED_TEST_DUMP")) {
+    std::error_code error;
+    llvm::raw_fd_ostream(path, error) << *code;
+  }
+  jit = llvm::cantFail(
+      llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(builder).create());
+  llvm::cantFail(jit->addIRModule(
+      llvm::orc::ThreadSafeModule(std::move(code), std::move(context))));
+  compileSeconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+}
+
+void CompiledModule::call(const std::string &function,
+                          const std::vector<Argument> &arguments) const {
+  struct MemRef {
+    void *allocated, *aligned;
+    int64_t offset, size, stride;
+  };
+  std::vector<MemRef> memrefs(arguments.size());
+  std::vector<int64_t> numbers(arguments.size());
+  std::vector<void *> slots;
+  for (auto [i, argument] : llvm::enumerate(arguments)) {
+    memrefs[i] = {argument.data, argument.data, 0, argument.size, 1};
+    numbers[i] = argument.number;
+    slots.push_back(argument.size < 0 ? static_cast<void *>(&numbers[i])
+                                      : &memrefs[i]);
+  }
+  auto symbol = jit->lookup(function + ".call");
+  if (!symbol)
+    die("no symbol " + function + ": " + llvm::toString(symbol.takeError()));
+  symbol->toPtr<void (*)(void **)>()(slots.data());
+}
+
+} // namespace heed::test
