@@ -367,26 +367,20 @@ def Attn_FusedLinearOp : Attn_Op<"fused_linear", [Attn_SequenceFlowOpInterface, 
   let hasVerifier = 1;
 }
 
-<<<<<<< HEAD
-def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ScoreMapOp", "AttentionOp", "FusedLinearOp", "TileRowsOp", "TileEpilogueOp"]>]> {
-=======
-def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ScoreMapOp", "AttentionOp", "FusedLinearOp", "TileScoresOp"]>]> {
->>>>>>> 12e87b5 (The attention kernel: tile ops, their lowering to vectors, functions of vectors)
+def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["ScoreMapOp", "AttentionOp", "FusedLinearOp", "TileRowsOp", "TileEpilogueOp", "TileScoresOp"]>]> {
   let summary = "the results of a region";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
-<<<<<<< HEAD
 //===----------------------------------------------------------------------===//
 // Memory and tiles
 //===----------------------------------------------------------------------===//
 
 include "ir/AttnMemoryOps.td"
 include "ir/AttnLinearTileOps.td"
-=======
 include "ir/AttnTileOps.td"
->>>>>>> 12e87b5 (The attention kernel: tile ops, their lowering to vectors, functions of vectors)
 
 #endif
