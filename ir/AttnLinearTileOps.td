@@ -2,10 +2,10 @@
 #ifndef HEED_IR_ATTNLINEARTILEOPS_TD
 #define HEED_IR_ATTNLINEARTILEOPS_TD
 
-class Attn_LinearTileOp<string mnem, list<Trait> traits = []> : Attn_Op<mnem, traits>;
+class Attn_TileOp<string mnem, list<Trait> traits = []> : Attn_Op<mnem, traits>;
 def Attn_Memory1D : MemRefRankOf<[AnyType], [1]>;
 
-def Attn_TileRowsOp : Attn_LinearTileOp<"tile_rows"> {
+def Attn_TileRowsOp : Attn_TileOp<"tile_rows"> {
   let summary = "rows of x, through a prologue, packed for a matmul";
   let description = [{
     into[i, k] = prologue(x)[first + i, k] for first <= first + i < last; zeros up to the next multiple of `pad` rows.
@@ -16,7 +16,7 @@ def Attn_TileRowsOp : Attn_LinearTileOp<"tile_rows"> {
   let assemblyFormat = "$x `[` $first `to` $last `]` `into` $into $prologue attr-dict `:` type($x) `,` type($into)";
 }
 
-def Attn_TileMatmulOp : Attn_LinearTileOp<"tile_matmul"> {
+def Attn_TileMatmulOp : Attn_TileOp<"tile_matmul"> {
   let summary = "into = x W^T for a block of rows and of panels of 16 outputs";
   let description = [{
     into[i, j] = sum over k of x[i, k] * W[16 * first + j, k], k ascending, for 0 <= i < rows and the outputs of the panels
@@ -29,7 +29,7 @@ def Attn_TileMatmulOp : Attn_LinearTileOp<"tile_matmul"> {
     attr-dict `:` type($x) `,` type($weight) `,` type($into) `,` type($scratch) }];
 }
 
-def Attn_TileEpilogueOp : Attn_LinearTileOp<"tile_epilogue", [AttrSizedOperandSegments]> {
+def Attn_TileEpilogueOp : Attn_TileOp<"tile_epilogue", [AttrSizedOperandSegments]> {
   let summary = "what follows linears, on a block of their products";
   let description = [{
     Product j holds rows first_row..last_row of columns 16*first_panel..16*last_panel of linear j, as [rows,

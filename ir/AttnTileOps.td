@@ -12,8 +12,6 @@ include "ir/AttnBase.td"
 include "mlir/IR/CommonTypeConstraints.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-class Attn_TileOp<string mnem, list<Trait> traits = []> : Op<Attn_Dialect, mnem, traits>;
-
 /// Statistics of R rows.
 def Attn_RowsMemRef : MemRefRankOf<[F32], [1]>;
 /// [x, R]: x is a feature, or a key of the block.

@@ -5,9 +5,11 @@ Run by hand, with tokenizers 0.23.3, sentencepiece 0.2.3, gguf 0.19.0 and jinja2
 
     make_tokenizer_goldens.py SmolLM2-135M-Instruct.Q4_1.gguf MINILM_MODEL_FOLDER
 
-The small tokenizers are trained here and committed, so that the tests need nothing else. The goldens of the two whole
-models are compared only where the models are at hand (HEED_CACHE).
+The small tokenizers are trained here, on this script among other texts, and committed, so that the tests need nothing
+else; another run may train others. The goldens of the two whole models are compared only where the models are at hand
+(HEED_CACHE).
 """
+import contextlib
 import json
 import pathlib
 import struct
@@ -209,10 +211,11 @@ class SentencePiece:
 
 
 def train_sentencepiece(name, **options):
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(line for text in CORPUS for line in text.split("\n") if line),
-        model_prefix=str(OUT / name), hard_vocab_limit=False, minloglevel=2, **options)
-    (OUT / f"{name}.vocab").unlink()
+    with contextlib.chdir(OUT):  # the model keeps the paths it is given
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(line for text in CORPUS for line in text.split("\n") if line),
+            model_prefix=name, hard_vocab_limit=False, minloglevel=2, **options)
+        pathlib.Path(f"{name}.vocab").unlink()
     tokenizer = SentencePiece(OUT / f"{name}.model")
     golden(name, tokenizer)
     write_sentencepiece_gguf(OUT / f"{name}.gguf", tokenizer.model)
@@ -225,7 +228,7 @@ def sentencepieces():
         for key, value in [("A\u030a", "\u00c5"), ("e\u0301", "\u00e9"), ("\u00bd", "1/2"), ("\u3000", " "),
                            ("\u00a0", " "), ("\t", " "), ("\uff01", "!"), ("\u00b2", "2"), ("\u200d", ""),
                            ("\u1e69", "s\u0323\u0307"), ("\U0001f469", "W"), ("...", "\u2026"), ("ab", "  x ")]))
-    train_sentencepiece("small-unigram", model_type="unigram", vocab_size=600, normalization_rule_tsv=str(rules),
+    train_sentencepiece("small-unigram", model_type="unigram", vocab_size=600, normalization_rule_tsv=rules.name,
                         character_coverage=0.98)
     rules.unlink()
     train_sentencepiece("small-spbpe", model_type="bpe", vocab_size=800, byte_fallback=True,

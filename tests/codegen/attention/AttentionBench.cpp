@@ -1,0 +1,112 @@
+//===- AttentionBench.cpp - The attention kernel's share of the FMA peak --===//
+//
+// heed-attention-bench [filter]: for each case GFLOP/s counted on allowed pairs only (4 head flops each), the share of this
+// CPU's measured FMA peak, the compile time and the error.
+//
+//===----------------------------------------------------------------------===//
+#include "tests/codegen/attention/Rules.h"
+
+#include <cstdio>
+#include <immintrin.h>
+
+using namespace heed::test;
+
+namespace {
+double seconds(const std::function<void()> &body) {
+  auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Best of runs for about a third of a second: other work on the machine only slows some of them.
+double best(const std::function<void()> &body) {
+  double fastest = 1e9, total = 0;
+  for (int i = 0; total < 0.4 || i < 5; ++i) {
+    double time = seconds(body);
+    fastest = std::min(fastest, time);
+    total += time;
+  }
+  return fastest;
+}
+
+__attribute__((target("avx512f"), noinline)) void fma512(float *out) {
+  __m512 sums[24], x = _mm512_loadu_ps(out), y = _mm512_loadu_ps(out + 16);
+  for (__m512 &sum : sums)
+    sum = x;
+  for (int i = 0; i < 100000; ++i)
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 24; ++k) {
+      sums[k] = _mm512_fmadd_ps(x, y, sums[k]);
+      asm volatile("" : "+v"(sums[k]));
+    }
+  for (__m512 sum : sums)
+    x = _mm512_add_ps(x, sum);
+  _mm512_storeu_ps(out, x);
+}
+__attribute__((target("avx2,fma"), noinline)) void fma256(float *out) {
+  __m256 sums[12], x = _mm256_loadu_ps(out), y = _mm256_loadu_ps(out + 16);
+  for (__m256 &sum : sums)
+    sum = x;
+  for (int i = 0; i < 100000; ++i)
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 12; ++k) {
+      sums[k] = _mm256_fmadd_ps(x, y, sums[k]);
+      asm volatile("" : "+x"(sums[k]));
+    }
+  for (__m256 sum : sums)
+    x = _mm256_add_ps(x, sum);
+  _mm256_storeu_ps(out, x);
+}
+
+/// GFLOP/s of FMAs in registers.
+double peak(const Machine &machine) {
+  float data[32] = {};
+  if (machine.lanes == 16)
+    return 2 * 16 * 24 * 100000 / best([&] { fma512(data); }) / 1e9;
+  return 2 * 8 * 12 * 100000 / best([&] { fma256(data); }) / 1e9;
+}
+
+struct Row {
+  std::string name;
+  Shape shape;
+  Rule rule;
+  std::vector<Lengths> lengths;
+  std::string schedule;
+};
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string filter = argc > 1 ? argv[1] : "", schedule = argc > 2 ? argv[2] : "";
+  std::vector<Row> rows;
+  for (int64_t head : {64, 128}) {
+    std::string d = " D=" + std::to_string(head);
+    Shape one{Layout::HeadsMajor, 1, 1, head};
+    std::vector<Lengths> two = {{2048, 2048}};
+    rows.push_back({"full" + d, one, all(), two, schedule});
+    rows.push_back({"causal" + d, one, causal(), two, schedule});
+    rows.push_back({"window256" + d, one, window(256), two, schedule});
+    rows.push_back({"softcap" + d, one, softcap(causal()), two, schedule});
+    rows.push_back({"grouped" + d, {Layout::RowsMajor, 9, 3, head}, causal(), {{512, 512}}, schedule});
+    rows.push_back({"decode" + d, {Layout::Cached, 9, 3, head}, causal(), {{1, 0, 1023}}, schedule});
+    rows.push_back({"verify8" + d, {Layout::Cached, 9, 3, head}, causal(), {{8, 0, 1023}}, schedule});
+  }
+  for (int64_t head : {32, 80, 96, 100, 112, 256})
+    rows.push_back({"full D=" + std::to_string(head), {Layout::HeadsMajor, 1, 1, head}, all(), {{2048, 2048}}, schedule});
+  for (const Machine &machine : machines()) {
+    if (!machine.runsHere())
+      continue;
+    double limit = peak(machine);
+    std::printf("%s: FMA peak %.0f GFLOP/s\n", machine.name, limit);
+    for (const Row &row : rows) {
+      if ((row.name + " " + machine.name).find(filter) == std::string::npos)
+        continue;
+      AttentionKernel kernel(row.shape, row.rule, machine, row.schedule);
+      AttentionProblem problem(kernel, row.lengths, 1);
+      double time = best([&] { problem.run(1); });
+      double flops = 4.0 * row.shape.head * problem.allowedPairs();
+      std::printf("  %-18s %7.1f GFLOP/s  %5.1f %%  %9.1f us  compiled in %.2f s\n", row.name.c_str(), flops / time / 1e9,
+                  100 * flops / time / 1e9 / limit, time * 1e6, kernel.compiled->compileSeconds);
+      std::fflush(stdout);
+    }
+  }
+}
