@@ -136,17 +136,16 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
   e.loop(first, last, count, [&](Value number) {
     SmallVector<Value> sums(count, e.splat(0));
     sums = e.loop(e.index(0), e.index(end), group.depth, sums, [&](Value k, ValueRange carried) {
-      SmallVector<Value> x, next;
-      for (int64_t i = 0; i < group.depth; ++i)
-        x.push_back(e.broadcast(e.loadScalar(op.getX(), e.add(k, i))));
       Value xSum;
       if (codec.wantsGroupSums()) {
         Value all = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(stride / 32));
         xSum = e.broadcast(e.loadScalar(all, e.div(k, 32)));
       }
       Value from = e.mul(e.div(k, group.depth), group.bytes);
+      SmallVector<Value> at, next(carried);
       for (int64_t p = 0; p < count; ++p)
-        next.push_back(codec.dot(bytes, e.add(panelAt(e.add(number, p)), from), x, xSum, carried[p]));
+        at.push_back(e.add(panelAt(e.add(number, p)), from));
+      codec.dot(bytes, at, [&](int64_t i) { return e.broadcast(e.loadScalar(op.getX(), e.add(k, i))); }, xSum, next);
       return next;
     });
     for (int64_t p = 0; p < count; ++p)
@@ -162,7 +161,7 @@ void Matmul::oneRow() {
       e.storeScalar(e.sumLanes(pair), sums, e.div(k, 32));
     });
   }
-  int64_t count = codec.group().depth == 32 ? 2 : 8;
+  int64_t count = codec.group().depth == 32 ? 4 : 8;
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), count), count);
   Value middle = e.add(op.getFirst(), whole);
   oneRowPanels(op.getFirst(), middle, count);

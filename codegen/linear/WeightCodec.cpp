@@ -1,6 +1,8 @@
 //===- WeightCodec.cpp - Packed weights become f32 vectors in registers ---===//
 #include "codegen/linear/WeightCodec.h"
 
+#include <array>
+
 using namespace mlir;
 using namespace heed::attn;
 
@@ -46,25 +48,15 @@ Value WeightCodec::signedByte(Value words, int64_t byte) {
   return arith::SIToFPOp::create(e.b, e.loc, e.vector(), value);
 }
 
-SmallVector<Value> WeightCodec::integers(Value bytes, Value at) {
-  SmallVector<Value> out(32);
-  if (element == WeightElement::Q8_0) {
-    for (int64_t g = 0; g < 8; ++g) {
-      Value packed = words(bytes, e.add(at, 32 + 64 * g));
-      for (int64_t j = 0; j < 4; ++j)
-        out[4 * g + j] = signedByte(packed, j);
+void WeightCodec::unpack(Value packed, int64_t g, function_ref<void(int64_t, Value)> each) {
+  for (int64_t j = 0; j < 4; ++j) {
+    if (element == WeightElement::Q8_0) {
+      each(4 * g + j, signedByte(packed, j));
+      continue;
     }
-    return out;
+    each(4 * g + j, nibble(packed, 8 * j));
+    each(16 + 4 * g + j, nibble(packed, 8 * j + 4));
   }
-  int64_t scales = element == WeightElement::Q4_1 ? 64 : 32;
-  for (int64_t g = 0; g < 4; ++g) {
-    Value packed = words(bytes, e.add(at, scales + 64 * g));
-    for (int64_t j = 0; j < 4; ++j) {
-      out[4 * g + j] = nibble(packed, 8 * j);
-      out[16 + 4 * g + j] = nibble(packed, 8 * j + 4);
-    }
-  }
-  return out;
 }
 
 SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
@@ -94,7 +86,9 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   case WeightElement::Q8_0:
   case WeightElement::Q4_0:
   case WeightElement::Q4_1: {
-    SmallVector<Value> out = integers(bytes, at);
+    SmallVector<Value> out(layout.depth);
+    for (int64_t g = 0; g < wordCount(); ++g)
+      unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g, [&](int64_t k, Value value) { out[k] = value; });
     Value d = halves(bytes, at);
     Value m = element == WeightElement::Q4_1   ? halves(bytes, e.add(at, 32))
               : element == WeightElement::Q4_0 ? e.mulf(d, e.splat(-8))
@@ -107,26 +101,43 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   llvm_unreachable("all storage types are named above");
 }
 
-Value WeightCodec::dot(Value bytes, Value at, ArrayRef<Value> x, Value xSum, Value sums) {
+void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, function_ref<Value(int64_t)> x, Value xSum,
+                      MutableArrayRef<Value> sums) {
   if (layout.depth < 32) {
-    SmallVector<Value> w = decode(bytes, at);
-    for (auto [value, factor] : llvm::zip(w, x))
-      sums = e.fma(value, factor, sums);
-    return sums;
+    SmallVector<SmallVector<Value>> w;
+    for (Value at : panels)
+      w.push_back(decode(bytes, at));
+    for (int64_t k = 0; k < layout.depth; ++k) {
+      Value factor = x(k);
+      for (auto [p, sum] : llvm::enumerate(sums))
+        sum = e.fma(w[p][k], factor, sum);
+    }
+    return;
   }
-  // d * sum(q x) (+ m * sum(x)): the scale once for a group, four chains to hide the latency of fma.
-  SmallVector<Value> q = integers(bytes, at);
-  SmallVector<Value> chains(4);
-  for (int64_t k = 0; k < 32; ++k)
-    chains[k % 4] = k < 4 ? e.mulf(q[k], x[k]) : e.fma(q[k], x[k], chains[k % 4]);
-  Value sum = e.addf(e.addf(chains[0], chains[1]), e.addf(chains[2], chains[3]));
-  Value d = halves(bytes, at);
-  if (element == WeightElement::Q4_0)
-    sum = e.fma(e.splat(-8), xSum, sum);
-  sums = e.fma(d, sum, sums);
-  if (element == WeightElement::Q4_1)
-    sums = e.fma(halves(bytes, e.add(at, 32)), xSum, sums);
-  return sums;
+  // d * sum(q x) (+ m * sum(x)): the scale once for a group, two chains a panel to hide the latency of fma.
+  SmallVector<std::array<Value, 2>> chains(panels.size());
+  for (int64_t g = 0; g < wordCount(); ++g) {
+    SmallVector<SmallVector<std::pair<int64_t, Value>>> integers(panels.size());
+    for (auto [p, at] : llvm::enumerate(panels))
+      unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g,
+             [&](int64_t k, Value value) { integers[p].push_back({k, value}); });
+    for (size_t i = 0; i < integers[0].size(); ++i) {
+      Value factor = x(integers[0][i].first);
+      for (size_t p = 0; p < panels.size(); ++p) {
+        Value &chain = chains[p][i % 2];
+        Value q = integers[p][i].second;
+        chain = chain ? e.fma(q, factor, chain) : e.mulf(q, factor);
+      }
+    }
+  }
+  for (auto [p, at] : llvm::enumerate(panels)) {
+    Value sum = e.addf(chains[p][0], chains[p][1]);
+    if (element == WeightElement::Q4_0)
+      sum = e.fma(e.splat(-8), xSum, sum);
+    sums[p] = e.fma(halves(bytes, at), sum, sums[p]);
+    if (element == WeightElement::Q4_1)
+      sums[p] = e.fma(halves(bytes, e.add(at, 32)), xSum, sums[p]);
+  }
 }
 
 } // namespace heed

@@ -20,16 +20,22 @@ public:
   /// The group at byte `at` of `bytes`: group().depth vectors, w[k, 0..16).
   llvm::SmallVector<mlir::Value> decode(mlir::Value bytes, mlir::Value at);
 
-  /// sums + w[k0.., 0..16) x[k0..] over a group; `x` are group().depth broadcast vectors, `xSum` the broadcast of their sum.
-  mlir::Value dot(mlir::Value bytes, mlir::Value at, llvm::ArrayRef<mlir::Value> x, mlir::Value xSum, mlir::Value sums);
+  /// Adds w[k0.., 0..16) x[k0..] over a group of several panels to their sums. `x` gives the broadcast of element i of the
+  /// group, `xSum` that of the group's sum. Each element is broadcast once and used for all panels at once: more would
+  /// live in registers than there are.
+  void dot(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, llvm::function_ref<mlir::Value(int64_t)> x, mlir::Value xSum,
+           llvm::MutableArrayRef<mlir::Value> sums);
 
 private:
-  /// The 32 unscaled integers of a quantised group as f32.
-  llvm::SmallVector<mlir::Value> integers(mlir::Value bytes, mlir::Value at);
   mlir::Value halves(mlir::Value bytes, mlir::Value at);
   mlir::Value words(mlir::Value bytes, mlir::Value at);
   mlir::Value nibble(mlir::Value words, int64_t shift);
   mlir::Value signedByte(mlir::Value words, int64_t byte);
+  /// Where the words of integers begin in a group, and how many there are.
+  int64_t firstWord() const { return element == attn::WeightElement::Q4_1 ? 64 : 32; }
+  int64_t wordCount() const { return element == attn::WeightElement::Q8_0 ? 8 : 4; }
+  /// The integers of word g: (k within the group, value) in turn.
+  void unpack(mlir::Value words, int64_t g, llvm::function_ref<void(int64_t, mlir::Value)> each);
 
   Emit &e;
   attn::WeightElement element;
