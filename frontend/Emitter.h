@@ -32,7 +32,10 @@ public:
   Emitter(const Model &model, mlir::ModuleOp module, Diagnostics &diags);
 
   /// Emits the functions of the model and sets `attn.model`.
+
   void emit();
+
+  static std::vector<std::string> stepNames();
 
 private:
   //===--- The functions (Emitter.cpp) ------------------------------------===//
@@ -54,8 +57,10 @@ private:
   //===--- Pipelines (Pipeline.cpp) ---------------------------------------===//
   struct StepKind;
   static llvm::ArrayRef<StepKind> stepKinds();
+  static const StepKind *findStep(llvm::StringRef name);
   mlir::Value pipeline(const Node &node, Inflow x);
-  mlir::Value step(const Node &node, Inflow x, bool first);
+  mlir::Value scalarStep(const Node &node, Inflow x, bool first);
+  mlir::Value mapStep(const Node &node, Inflow x);
   mlir::Value runStep(const StepKind &kind, Fields &fields, Inflow x);
   /// The value of that name, here or around here; null when there is none.
   mlir::Value lookUp(llvm::StringRef name);

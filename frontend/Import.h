@@ -17,4 +17,7 @@ mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context,
                                               llvm::StringRef path,
                                               Diagnostics &diags);
 
+/// The names of all steps of the language.
+std::vector<std::string> stepNames();
+
 } // namespace heed

@@ -86,7 +86,8 @@ private:
                                          : unite(expr, *a, *b);
     }
     if (expr.isComparison())
-      return comparison(expr, *expr.args[0], *expr.args[1], expr.name, negated);
+
+      return comparison(*expr.args[0], *expr.args[1], expr.name, negated);
     if (expr.kind == Expr::Name && expr.name == "all")
       return negated ? Union() : Union(1);
     if (expr.kind == Expr::Call && expr.name == "same")
@@ -140,9 +141,8 @@ private:
     return compare(atQuery, atKey, negated ? "!=" : "==");
   }
 
-  std::optional<Union> comparison(const Expr &, const Expr &left,
-                                  const Expr &right, StringRef op,
-                                  bool negated) {
+  std::optional<Union> comparison(const Expr &left, const Expr &right,
+                                  StringRef op, bool negated) {
     std::optional<AffineExpr> a = affine(left), b = affine(right);
     if (!a || !b)
       return std::nullopt;

@@ -1,5 +1,6 @@
 //===- Pipeline.cpp - Lists of steps --------------------------------------===//
 #include "frontend/Emitter.h"
+#include "frontend/Import.h"
 
 using namespace heed;
 using namespace mlir;
@@ -31,7 +32,7 @@ ArrayRef<Emitter::StepKind> Emitter::stepKinds() {
       {"add", "of", true, &Emitter::add},
       {"multiply", "of", true, &Emitter::multiply},
       {"scale", "by", true, &Emitter::scale},
-      {"let", "", false, &Emitter::let},
+      {"let", "names", false, &Emitter::let},
       {"slice", "range", true, &Emitter::slice},
       {"concat", "of", false, &Emitter::concat},
       {"split_heads", "heads", true, &Emitter::splitHeads},
@@ -43,6 +44,15 @@ ArrayRef<Emitter::StepKind> Emitter::stepKinds() {
   };
   return kinds;
 }
+
+std::vector<std::string> Emitter::stepNames() {
+  std::vector<std::string> names;
+  for (const StepKind &kind : stepKinds())
+    names.push_back(kind.name.str());
+  return names;
+}
+
+std::vector<std::string> heed::stepNames() { return Emitter::stepNames(); }
 
 Value Emitter::lookUp(StringRef name) {
   for (Scope *at = scope; at; at = at->parent())
@@ -72,72 +82,71 @@ Value Emitter::named(const Node &name) {
 }
 
 Value Emitter::pipeline(const Node &node, Inflow x) {
-  if (node.isScalar())
-    return step(node, x, true);
-  if (node.isMap()) { // a single step needs no list
-    return step(node, x, true);
-  }
+  if (node.isScalar()) // a value, or a single step: neither needs a list
+    return scalarStep(node, x, true);
+  if (node.isMap())
+    return mapStep(node, x);
   if (!node.isList() || node.items.empty()) {
     error(node.at, "expected a list of steps, found " +
                        (node.isList() ? "an empty list" : node.describe()));
     return {};
   }
   for (auto [i, item] : llvm::enumerate(node.items))
-    x = {step(*item, x, i == 0), true};
+    x = {item->isScalar() ? scalarStep(*item, x, i == 0) : mapStep(*item, x),
+         true};
   return x.value;
 }
 
-Value Emitter::step(const Node &node, Inflow x, bool first) {
-  ArrayRef<StepKind> kinds = stepKinds();
-  auto find = [&](StringRef name) {
-    return llvm::find_if(kinds,
-                         [&](const StepKind &k) { return k.name == name; });
-  };
-  std::vector<std::string> known;
-  for (const StepKind &kind : kinds)
-    known.push_back(kind.name.str());
+const Emitter::StepKind *Emitter::findStep(StringRef name) {
+  for (const StepKind &kind : stepKinds())
+    if (kind.name == name)
+      return &kind;
+  return nullptr;
+}
 
-  if (node.isScalar()) {
-    std::vector<std::string> values = valueNames();
-    if (first && llvm::is_contained(values, node.text))
-      return lookUp(node.text);
-    const StepKind *kind = find(node.text);
-    if (kind != kinds.end()) {
-      Fields fields(diags, names, "`" + node.text + "`", node.at);
-      return runStep(*kind, fields, x);
-    }
-    if (first)
-      known.insert(known.end(), values.begin(), values.end());
-    error(node.at, (first ? "unknown value or step `" : "unknown step `") +
-                       node.text + "`" + didYouMean(node.text, known));
-    return {};
+/// `x`, the value that a pipeline begins with, or `merge_heads`, a step without
+/// keys.
+Value Emitter::scalarStep(const Node &node, Inflow x, bool first) {
+  std::vector<std::string> known = stepNames(), values = valueNames();
+  if (first && llvm::is_contained(values, node.text))
+    return lookUp(node.text);
+  if (const StepKind *kind = findStep(node.text)) {
+    Fields fields(diags, names, "`" + node.text + "`", node.at);
+    return runStep(*kind, fields, x);
   }
+  if (first)
+    known.insert(known.end(), values.begin(), values.end());
+  error(node.at, (first ? "unknown value or step `" : "unknown step `") +
+                     node.text + "`" + didYouMean(node.text, known));
+  return {};
+}
+
+/// `linear: NAME`, `linear: {weight: NAME}`; other keys beside the name.
+Value Emitter::mapStep(const Node &node, Inflow x) {
   if (!node.isMap() || node.keys.empty()) {
     error(node.at,
           "expected a step as `linear: NAME`, found " + node.describe());
     return {};
   }
   // The name of the step is the first key that is one.
-  const StepKind *kind = kinds.end();
+  const StepKind *kind = nullptr;
   size_t at = 0;
-  for (; at < node.keys.size() && kind == kinds.end(); ++at)
-    kind = find(node.keys[at]->text);
-  if (kind == kinds.end()) {
+  for (; at < node.keys.size() && !kind; ++at)
+    kind = findStep(node.keys[at]->text);
+  if (!kind) {
     const Node &key = *node.keys[0];
-    error(key.at,
-          "unknown step `" + key.text + "`" + didYouMean(key.text, known));
+    error(key.at, "unknown step `" + key.text + "`" +
+                      didYouMean(key.text, stepNames()));
     return {};
   }
   const Node &key = *node.keys[--at], &value = *node.items[at];
   Fields fields(diags, names, "`" + key.text + "`", key.at);
-  bool isLet = kind->name == "let";
-  if (value.isMap() && !isLet)
+  bool bindsNames = kind->name == "let"; // its keys are the model's own
+  if (value.isMap() && !bindsNames) {
     fields.add(value);
-  else if (isLet)
-    fields.add("", key.at, &value);
-  else if (!kind->mainKey.empty())
+  } else if (!kind->mainKey.empty()) {
     fields.add(kind->mainKey, value.at, &value);
-  else if (value.kind != Node::Null) {
+  } else if (value.kind != Node::Null) {
     error(value.at, "expected a map of the keys of `" + key.text + "`, found " +
                         value.describe());
     return {};
@@ -166,7 +175,7 @@ Value Emitter::runStep(const StepKind &kind, Fields &fields, Inflow x) {
 }
 
 Value Emitter::let(Fields &fields, Inflow x) {
-  const Node *map = fields.get("");
+  const Node *map = fields.need("names");
   if (!map)
     return x.value;
   if (!map->isMap()) {

@@ -112,7 +112,12 @@ static StringRef positionAxis(Value x) {
 Value Emitter::positions(Fields &fields, Inflow x) {
   const Node *table = fields.need("weight");
   int64_t offset = fields.integer("offset").value_or(0);
-  Value handle = table ? weight(*table, {AnySize, sizeFor(x.value)}) : Value();
+  // A file says how many positions it has; random weights have what is needed.
+  bool isRandom = weights.path().starts_with("random:");
+  int64_t wanted = isRandom && model.context > 0 && offset >= 0
+                       ? model.context + offset
+                       : AnySize;
+  Value handle = table ? weight(*table, {wanted, sizeFor(x.value)}) : Value();
   if (!handle || !x.value)
     return {};
   int64_t size = cast<attn::WeightType>(handle.getType()).getShape()[0];

@@ -10,7 +10,7 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.heed_build, "tests", "lit")
 # heed's tools and the drivers that a folder of tests builds are called by name.
 programs = [os.path.join(config.heed_build, "tools"), config.llvm_tools]
-programs += [os.path.join(config.heed_build, "tests", room) for room in ("frontend", "codegen", "oracle")]
+programs += [os.path.join(config.heed_build, "tests", room) for room in ("frontend", "codegen", "oracle", "fuzz")]
 config.environment["PATH"] = os.pathsep.join(programs + [config.environment["PATH"]])
 config.substitutions.append(("%examples", os.path.join(config.heed_source, "examples")))
 config.substitutions.append(("%source", config.heed_source))

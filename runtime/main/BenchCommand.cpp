@@ -135,7 +135,8 @@ Status Bench::decoder(size_t prompt, size_t tokens) {
 double Bench::prefillCost(size_t tokens) const {
   const ModelInfo &info = model.info();
   if (info.cost.empty())
-    return double(info.flopsPerToken) * double(tokens);
+    return double(info.flopsPerToken) * double(tokens) +
+           double(info.flopsPerOutput);
   double total = 0;
   for (size_t at = 0; at < tokens; at += info.chunk) {
     size_t rows = std::min<size_t>(info.chunk, tokens - at);

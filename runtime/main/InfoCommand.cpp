@@ -109,7 +109,7 @@ static int run(CommandContext &context) {
   if (info.weightBytesPerToken)
     facts.number("weights_bytes_a_token", info.weightBytesPerToken);
   if (info.flopsPerToken)
-    facts.number("flops_a_token", info.flopsPerToken);
+    facts.number("flops_a_token", info.flopsPerToken + info.flopsPerOutput);
   uint64_t cached = 0;
   for (const CacheLayer &layer : info.cache)
     cached += uint64_t(2) * layer.kvHeads * layer.head * sizeof(float);

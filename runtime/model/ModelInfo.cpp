@@ -117,6 +117,7 @@ std::string ModelInfo::encode() const {
     to.number(term.flops);
   });
   to.number(flopsPerToken);
+  to.number(flopsPerOutput);
   to.number(weightBytesPerToken);
   to.text(bos);
   to.text(chat);
@@ -263,6 +264,7 @@ Result<ModelInfo> ModelInfo::decode(std::span<const char> bytes) {
     from.number(term.flops);
   });
   from.number(info.flopsPerToken);
+  from.number(info.flopsPerOutput);
   from.number(info.weightBytesPerToken);
   from.text(info.bos);
   from.text(info.chat);

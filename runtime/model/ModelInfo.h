@@ -79,7 +79,8 @@ struct ModelInfo {
   std::vector<CacheLayer> cache;
   std::vector<ArgInfo> args;
   std::vector<CostTerm> cost;       // floating-point operations of one call, where they are known
-  uint64_t flopsPerToken = 0;       // of the linears, 2 * weights
+  uint64_t flopsPerToken = 0;       // of the linears that every token goes through, 2 * weights
+  uint64_t flopsPerOutput = 0;      // of those that only wanted rows go through (logits)
   uint64_t weightBytesPerToken = 0; // packed bytes that one decoded token reads
   std::string bos, chat;            // reserved: what the tokenizer table does not say
 

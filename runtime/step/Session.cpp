@@ -357,10 +357,3 @@ double Session::lastCost() const {
   }
   return total;
 }
-
-size_t Session::workBytes() const {
-  size_t bytes = arena.bytes();
-  for (const Output &output : outputs)
-    bytes += output.memory.bytes();
-  return bytes;
-}

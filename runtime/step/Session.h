@@ -54,8 +54,6 @@ public:
   /// Floating-point operations of the last call of the entry, by
   /// ModelInfo::cost; 0 where that is unknown.
   double lastCost() const;
-  /// Bytes of memory that calls so far needed, the cache not counted.
-  size_t workBytes() const;
 
   /// Tokens held in a slot.
   uint32_t length(unsigned slot) const { return lengths[slot]; }

@@ -19,6 +19,14 @@ static std::string slurp(const std::string &path) {
   return out.str();
 }
 
+TEST_CASE("the reference page names every step") {
+  std::string page = slurp(HEED_SOURCE "/docs/language.md");
+  for (const std::string &step : stepNames()) {
+    INFO(step);
+    CHECK(page.find("`" + step + "`") != std::string::npos);
+  }
+}
+
 /// Whatever the text is: a module or errors, never neither, never a crash.
 static void importText(const std::string &text, const std::string &path) {
   std::ofstream(path) << text;
@@ -48,7 +56,7 @@ TEST_CASE("damaged model files are refused, not crashed on") {
   for (const char *name :
        {"tour/08-score-rules.yaml", "tour/09-decoder-block.yaml",
         "tour/11-stack.yaml", "sums/sums.yaml"}) {
-    std::string good = slurp(std::string(HEED_EXAMPLES) + "/" + name);
+    std::string good = slurp(std::string(HEED_SOURCE "/examples/") + name);
     good = good.substr(good.find("model:"));
     if (size_t at = good.find("sums.safetensors"); at != std::string::npos) {
       good.replace(at, 16, "random");

@@ -250,6 +250,18 @@ TEST_CASE("commands: a model file cut short or damaged") {
   CHECK_THAT(made.err, Contains("weights are damaged"));
 }
 
+TEST_CASE("commands: on a CPU that the code is not for") {
+  Program model(fakeDecoder(), Program::Chars, HEED_FAKE_FUTURE);
+  for (const char *command : {"generate 12", "info", "run --out a=b"}) {
+    Outcome made = model.run(command);
+    CHECK(made.exit == 3);
+    CHECK(made.out == "");
+    CHECK_THAT(made.err, StartsWith("error: this CPU cannot run the program") &&
+                             Contains("no-such-feature"));
+    CHECK(std::count(made.err.begin(), made.err.end(), '\n') == 1);
+  }
+}
+
 TEST_CASE("generate: asked of an encoder or of tensors") {
   Outcome made = Program(fakeEncoder(), Program::Words).run("generate x");
   CHECK(made.exit == 1);

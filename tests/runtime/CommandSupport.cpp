@@ -37,9 +37,10 @@ static std::vector<char> buildTable(Program::Tokens tokens) {
   return table->bytes;
 }
 
-Program::Program(const ModelInfo &info, Tokens tokens) {
+Program::Program(const ModelInfo &info, Tokens tokens,
+                 const std::string &executable) {
   Result<ModelFileWriter> writer =
-      ModelFileWriter::create(folder.path("model"), HEED_FAKE_MODEL);
+      ModelFileWriter::create(folder.path("model"), executable);
   REQUIRE(writer);
   writeFake(*writer, info, buildTable(tokens));
 }

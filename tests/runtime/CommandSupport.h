@@ -16,7 +16,8 @@ class Program {
 public:
   enum Tokens { Chars, SmolLm, Chat, Words, None };
 
-  explicit Program(const ModelInfo &info, Tokens tokens = None);
+  explicit Program(const ModelInfo &info, Tokens tokens = None,
+                   const std::string &executable = HEED_FAKE_MODEL);
 
   /// Runs it through the shell: `arguments` may hold quotes and redirections
   /// ("generate '12+' < in"); the folder is the working directory.

@@ -29,6 +29,7 @@ ModelInfo test::fakeDecoder() {
                 ElementType::F32,
                 {{"output", -1}, {"vocab", fakeVocabulary}}}};
   info.flopsPerToken = 1000;
+  info.flopsPerOutput = 500;
   info.weightBytesPerToken = 4096;
   return info;
 }

@@ -276,46 +276,6 @@ TEST_CASE("Session: tensors that do not fit") {
         "axis 'n' has size 4 in input 'a' and 3 in input 'b'");
 }
 
-TEST_CASE("Model: no variant for this CPU") {
-  const heed_variant none[] = {{"future", "sse2,avx1024f,sse9", nullptr},
-                               {nullptr, nullptr, nullptr}};
-  Result<std::unique_ptr<Model>> model = Model::open("/nowhere", none, 1);
-  REQUIRE_FALSE(model);
-  CHECK(model.error().fault == Error::Machine);
-  CHECK_THAT(model.error().text, Contains("compiled for future") &&
-                                     Contains("lacks avx1024f, sse9"));
-}
-
-TEST_CASE("ThreadPool: every thread once, barriers in step") {
-  for (unsigned threads : {1, 2, 3, 7}) {
-    Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(threads);
-    REQUIRE(pool);
-    struct Shared {
-      ThreadPool *pool;
-      std::atomic<int> arrived{0};
-      std::atomic<int> wrong{0};
-    } shared{pool->get()};
-    for (int round = 0; round < 50; ++round) {
-      unsigned use = 1 + round % threads;
-      shared.arrived = 0;
-      (*pool)->run(
-          [](void *context, unsigned, unsigned count) {
-            auto &s = *static_cast<Shared *>(context);
-            for (int step = 1; step <= 20; ++step) {
-              s.arrived.fetch_add(1);
-              heed_barrier(&s.pool->barrier());
-              if (s.arrived.load() != step * int(count))
-                s.wrong.fetch_add(1);
-              heed_barrier(&s.pool->barrier());
-            }
-          },
-          &shared, use);
-      CHECK(shared.arrived == 20 * int(use));
-    }
-    CHECK(shared.wrong == 0);
-  }
-}
-
 TEST_CASE("heed.h: from C") {
   TempFolder folder;
   Result<ModelFileWriter> writer =

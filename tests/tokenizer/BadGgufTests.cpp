@@ -121,7 +121,8 @@ TEST_CASE("metadata of another kind is refused", "[gguf]") {
         "f.gguf: metadata tokenizer.ggml.model should be a string, is u32");
   CHECK(error("ggml.pre", text("smolm")) ==
         "f.gguf: the pre-tokenizer 'smolm' is not known; known are gpt-2, "
-        "smollm, starcoder, llama-bpe, qwen2");
+        "mpt, olmo, jais, smollm, starcoder, refact, command-r, codeshell, "
+        "exaone, llama-bpe, qwen2, stablelm2");
   CHECK(error("ggml.tokens", numbers({1})) ==
         "f.gguf: metadata tokenizer.ggml.tokens should be an array of strings");
   CHECK(error("ggml.tokens", texts({})) == "f.gguf: the vocabulary is empty");

@@ -82,7 +82,8 @@ private:
   uint64_t fixed(size_t size) {
     uint64_t value = 0;
     std::string_view bytes = take(size);
-    std::memcpy(&value, bytes.data(), bytes.size());
+    if (!isDamaged)
+      std::memcpy(&value, bytes.data(), bytes.size());
     return value;
   }
 

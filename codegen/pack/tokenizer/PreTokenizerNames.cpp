@@ -6,10 +6,18 @@ namespace heed {
 
 static constexpr NamedPreTokenizer Names[] = {
     {"gpt-2", PreTokenizer::Gpt2, false, false},
+    {"mpt", PreTokenizer::Gpt2, false, false},
+    {"olmo", PreTokenizer::Gpt2, false, false},
+    {"jais", PreTokenizer::Gpt2, false, false},
     {"smollm", PreTokenizer::DigitsThenGpt2, false, false},
     {"starcoder", PreTokenizer::DigitsThenGpt2, false, false},
+    {"refact", PreTokenizer::DigitsThenGpt2, false, false},
+    {"command-r", PreTokenizer::DigitsThenGpt2, false, false},
+    {"codeshell", PreTokenizer::DigitsThenGpt2, false, false},
+    {"exaone", PreTokenizer::DigitsThenGpt2, false, false},
     {"llama-bpe", PreTokenizer::Llama3, true, true},
     {"qwen2", PreTokenizer::Qwen2, false, false},
+    {"stablelm2", PreTokenizer::Qwen2, false, false},
 };
 
 Result<NamedPreTokenizer> preTokenizerByName(std::string_view name,
