@@ -33,8 +33,8 @@ Value Emit::toIndex(Value value) {
 Value Emit::toI32(Value index) { return b.createOrFold<arith::IndexCastOp>(loc, b.getI32Type(), index); }
 
 // Bodies are built once their op stands in the function, so that they can look around from where they are.
-void Emit::loop(Value lo, Value hi, int64_t step, function_ref<void(Value)> body) {
-  auto op = scf::ForOp::create(b, loc, lo, hi, index(step));
+void Emit::loop(Value lo, Value hi, Value step, function_ref<void(Value)> body) {
+  auto op = scf::ForOp::create(b, loc, lo, hi, step);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op.getBody()->getTerminator());
   body(op.getInductionVar());

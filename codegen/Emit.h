@@ -50,8 +50,11 @@ public:
   mlir::Value toI32(mlir::Value index);
 
   //===--- loops ---===//
-  void loop(mlir::Value lo, mlir::Value hi, int64_t step, llvm::function_ref<void(mlir::Value)> body);
-  void loop(mlir::Value lo, mlir::Value hi, llvm::function_ref<void(mlir::Value)> body) { loop(lo, hi, 1, body); }
+  void loop(mlir::Value lo, mlir::Value hi, mlir::Value step, llvm::function_ref<void(mlir::Value)> body);
+  void loop(mlir::Value lo, mlir::Value hi, int64_t step, llvm::function_ref<void(mlir::Value)> body) {
+    loop(lo, hi, index(step), body);
+  }
+  void loop(mlir::Value lo, mlir::Value hi, llvm::function_ref<void(mlir::Value)> body) { loop(lo, hi, index(1), body); }
   /// With values carried from turn to turn.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value lo, mlir::Value hi, int64_t step, mlir::ValueRange init,

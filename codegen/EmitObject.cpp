@@ -95,8 +95,11 @@ std::unique_ptr<llvm::Module> translateToLlvm(ModuleOp module, llvm::LLVMContext
   for (llvm::Function &function : *out) {
     if (function.isDeclaration())
       continue;
-    if (function.getName() != "heed_entry")
+    if (function.getName() != "heed_entry") {
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
+      // A kernel keeps its name, for profilers and for the register allocator's sake.
+      function.addFnAttr(llvm::Attribute::NoInline);
+    }
     function.addFnAttr("target-features", target.getFeatures().getValue());
     function.addFnAttr("prefer-vector-width", std::to_string(target.getVector()));
     function.addFnAttr("min-legal-vector-width", std::to_string(target.getVector()));

@@ -26,7 +26,7 @@ Status linkExecutable(const std::vector<std::string> &objects, const std::string
   for (const std::string &object : objects)
     arguments.push_back(object);
   arguments.insert(arguments.end(), {runtime, "-static-libstdc++", "-static-libgcc", "-pthread", "-Wl,--gc-sections",
-                                     "-Wl,-s", "-Wl,--build-id=none", "-o", output});
+                                     "-Wl,--build-id=none", "-o", output});
   if (llvm::sys::findProgramByName("ld.lld-22") && llvm::StringRef(driver).ends_with("clang++-22"))
     arguments.push_back("-fuse-ld=lld-22");
   llvm::SmallString<128> log;

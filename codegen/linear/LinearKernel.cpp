@@ -154,8 +154,11 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
         Value before = e.mul(block, units);
         Value u0 = e.max(e.sub(begin, before), e.index(0)), u1 = e.min(e.sub(end, before), e.index(units));
         Value lastPanel = e.min(e.mul(u1, unit), e.index(panels));
-        e.loop(e.mul(u0, unit), lastPanel, blockPanels, [&](Value panel) {
-          Value panelEnd = e.min(e.add(panel, blockPanels), lastPanel);
+        // One row alone fills the products' memory with as many panels as the rows of a block would.
+        int64_t alone = blockRows * blockPanels / unit * unit;
+        Value step = e.select(e.equal(e.sub(lastRow, row), e.index(1)), e.index(alone), e.index(blockPanels));
+        e.loop(e.mul(u0, unit), lastPanel, step, [&](Value panel) {
+          Value panelEnd = e.min(e.add(panel, step), lastPanel);
           SmallVector<Value> at;
           for (auto [i, product] : llvm::enumerate(part.products)) {
             at.push_back(products[i]);

@@ -27,8 +27,8 @@ int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
   int64_t decoded = weight.getElement() == WeightElement::F32
                         ? 0
                         : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
-  int64_t sums = packedRowStride(weight.getShape()[1]) / 32 * 4;
-  return llvm::alignTo(std::max(decoded, sums), 64);
+  int64_t split = packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
+  return llvm::alignTo(std::max(decoded, split), 64);
 }
 
 namespace {
@@ -131,21 +131,15 @@ void Matmul::block() {
 
 /// One row: `count` panels side by side, k in groups.
 void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
-  PackedGroup group = codec.group();
-  int64_t end = llvm::alignTo(in, group.depth);
+  int64_t end = llvm::alignTo(in, codec.group().depth);
   e.loop(first, last, count, [&](Value number) {
     SmallVector<Value> sums(count, e.splat(0));
-    sums = e.loop(e.index(0), e.index(end), group.depth, sums, [&](Value k, ValueRange carried) {
-      Value xSum;
-      if (codec.wantsGroupSums()) {
-        Value all = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(stride / 32));
-        xSum = e.broadcast(e.loadScalar(all, e.div(k, 32)));
-      }
-      Value from = e.mul(e.div(k, group.depth), group.bytes);
+    sums = e.loop(e.index(0), e.index(end), codec.group().depth, sums, [&](Value k, ValueRange carried) {
+      Value group = e.div(k, codec.group().depth), from = e.mul(group, codec.group().bytes);
       SmallVector<Value> at, next(carried);
       for (int64_t p = 0; p < count; ++p)
         at.push_back(e.add(panelAt(e.add(number, p)), from));
-      codec.dot(bytes, at, [&](int64_t i) { return e.broadcast(e.loadScalar(op.getX(), e.add(k, i))); }, xSum, next);
+      codec.dot(bytes, at, op.getX(), k, op.getScratch(), e.mul(group, WeightCodec::kSplitBytes), next);
       return next;
     });
     for (int64_t p = 0; p < count; ++p)
@@ -154,18 +148,17 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
 }
 
 void Matmul::oneRow() {
-  if (codec.wantsGroupSums()) {
-    Value sums = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(stride / 32));
+  if (codec.isQuantised())
     e.loop(e.index(0), e.index(stride), 32, [&](Value k) {
-      Value pair = e.addf(e.load(op.getX(), k), e.load(op.getX(), e.add(k, kLanes)));
-      e.storeScalar(e.sumLanes(pair), sums, e.div(k, 32));
+      codec.splitGroup(op.getX(), k, op.getScratch(), e.mul(e.div(k, 32), WeightCodec::kSplitBytes));
     });
-  }
-  int64_t count = codec.group().depth == 32 ? 4 : 8;
+  // Quantised panels one after another: one stream runs at the memory's speed, several do not (measured).
+  int64_t count = codec.isQuantised() ? 1 : 8;
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), count), count);
   Value middle = e.add(op.getFirst(), whole);
   oneRowPanels(op.getFirst(), middle, count);
-  oneRowPanels(middle, op.getLast(), 1);
+  if (count > 1)
+    oneRowPanels(middle, op.getLast(), 1);
 }
 
 } // namespace

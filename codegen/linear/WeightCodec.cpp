@@ -10,7 +10,8 @@ namespace heed {
 
 WeightCodec::WeightCodec(Emit &e, WeightElement element, TargetAttr target)
     : e(e), element(element), layout(packedGroup(element)),
-      permutes(target && target.getFeatures().getValue().contains("+avx512f")) {}
+      permutes(target && target.getFeatures().getValue().contains("+avx512f")),
+      multipliesBytes(target && target.findAtom("dpbusd")) {}
 
 /// 64 bytes as 16 words.
 Value WeightCodec::words(Value bytes, Value at) {
@@ -101,28 +102,66 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   llvm_unreachable("all storage types are named above");
 }
 
-void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, function_ref<Value(int64_t)> x, Value xSum,
-                      MutableArrayRef<Value> sums) {
-  if (layout.depth < 32) {
-    SmallVector<SmallVector<Value>> w;
-    for (Value at : panels)
-      w.push_back(decode(bytes, at));
-    for (int64_t k = 0; k < layout.depth; ++k) {
-      Value factor = x(k);
-      for (auto [p, sum] : llvm::enumerate(sums))
-        sum = e.fma(w[p][k], factor, sum);
-    }
+Value WeightCodec::loadAs(Type type, Value bytes, Value at) {
+  unsigned size = type.getIntOrFloatBitWidth() / 8;
+  Value raw = vector::LoadOp::create(e.b, e.loc, VectorType::get({size}, e.b.getI8Type()), bytes, at);
+  Value one = vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, type), raw);
+  return vector::ExtractOp::create(e.b, e.loc, one, 0);
+}
+
+void WeightCodec::splitGroup(Value x, Value at, Value split, Value to) {
+  auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
+  auto i8 = VectorType::get({kLanes}, e.b.getI8Type());
+  Value half[2] = {e.load(x, at), e.load(x, e.add(at, kLanes))};
+  auto storeScalar = [&](Value value, int64_t offset) {
+    Value vector = vector::BroadcastOp::create(e.b, e.loc, VectorType::get({1}, value.getType()), value);
+    Value raw = vector::BitCastOp::create(e.b, e.loc, VectorType::get({4}, e.b.getI8Type()), vector);
+    vector::StoreOp::create(e.b, e.loc, raw, split, e.add(to, offset));
+  };
+  storeScalar(e.sumLanes(e.addf(half[0], half[1])), 100);
+  if (!multipliesBytes)
     return;
+  auto abs = [&](Value v) -> Value { return math::AbsFOp::create(e.b, e.loc, v); };
+  Value largest = arith::MaxNumFOp::create(e.b, e.loc, abs(half[0]), abs(half[1]));
+  Value most = vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::MAXNUMF, largest);
+  // The top digit stays within 127.
+  constexpr double range = 127.0 * 65536;
+  Value none = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, most, e.constant(0));
+  Value inverse = e.broadcast(e.select(none, e.constant(0), e.divf(e.constant(range), most)));
+  storeScalar(e.mulf(most, e.constant(1 / range)), 96);
+  Value sums[3];
+  for (int64_t h = 0; h < 2; ++h) {
+    Value rounded = math::RoundEvenOp::create(e.b, e.loc, e.mulf(half[h], inverse));
+    Value rest = arith::FPToSIOp::create(e.b, e.loc, i32, rounded);
+    for (int64_t digit = 0; digit < 3; ++digit) {
+      Value low = rest;
+      if (digit < 2) {
+        low = arith::ShLIOp::create(e.b, e.loc, rest, e.splatI32(24));
+        low = arith::ShRSIOp::create(e.b, e.loc, low, e.splatI32(24));
+        Value high = arith::SubIOp::create(e.b, e.loc, rest, low);
+        rest = arith::ShRSIOp::create(e.b, e.loc, high, e.splatI32(8));
+      }
+      vector::StoreOp::create(e.b, e.loc, arith::TruncIOp::create(e.b, e.loc, i8, low), split,
+                              e.add(to, 32 * digit + 16 * h));
+      sums[digit] = h ? arith::AddIOp::create(e.b, e.loc, sums[digit], low).getResult() : low;
+    }
   }
-  // d * sum(q x) (+ m * sum(x)): the scale once for a group, two chains a panel to hide the latency of fma.
+  for (int64_t digit = 0; digit < 3; ++digit) {
+    Value sum = vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::ADD, sums[digit]);
+    storeScalar(arith::MulIOp::create(e.b, e.loc, sum, arith::ConstantIntOp::create(e.b, e.loc, -128, 32)), 104 + 4 * digit);
+  }
+}
+
+/// Two chains a panel to hide the latency of fma.
+void WeightCodec::dotFloats(Value bytes, ArrayRef<Value> panels, Value x, Value k, MutableArrayRef<Value> sums) {
   SmallVector<std::array<Value, 2>> chains(panels.size());
   for (int64_t g = 0; g < wordCount(); ++g) {
     SmallVector<SmallVector<std::pair<int64_t, Value>>> integers(panels.size());
     for (auto [p, at] : llvm::enumerate(panels))
       unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g,
-             [&](int64_t k, Value value) { integers[p].push_back({k, value}); });
+             [&](int64_t i, Value value) { integers[p].push_back({i, value}); });
     for (size_t i = 0; i < integers[0].size(); ++i) {
-      Value factor = x(integers[0][i].first);
+      Value factor = e.broadcast(e.loadScalar(x, e.add(k, integers[0][i].first)));
       for (size_t p = 0; p < panels.size(); ++p) {
         Value &chain = chains[p][i % 2];
         Value q = integers[p][i].second;
@@ -130,11 +169,83 @@ void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, function_ref<Value(in
       }
     }
   }
+  for (size_t p = 0; p < panels.size(); ++p)
+    sums[p] = e.addf(chains[p][0], chains[p][1]);
+}
+
+/// Digit by digit in integers, exactly: dpbusd multiplies unsigned bytes of W with signed digits of x. Bytes of Q8_0 are
+/// made unsigned by adding 128, which the sums start without.
+void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split, Value splitAt, MutableArrayRef<Value> sums) {
+  auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
+  auto i8 = VectorType::get({64}, e.b.getI8Type());
+  bool q8 = element == WeightElement::Q8_0;
+  auto asBytes = [&](Value v) -> Value { return vector::BitCastOp::create(e.b, e.loc, i8, v); };
+  SmallVector<std::array<Value, 3>> products(panels.size());
+  for (int64_t digit = 0; digit < 3; ++digit) {
+    Value start = q8 ? e.broadcast(loadAs(e.b.getI32Type(), split, e.add(splitAt, 104 + 4 * digit))) : e.splatI32(0);
+    for (auto &product : products)
+      product[digit] = start;
+  }
+  auto multiply = [&](ArrayRef<Value> weights, int64_t k) {
+    for (int64_t digit = 0; digit < 3; ++digit) {
+      Value x = asBytes(e.broadcast(loadAs(e.b.getI32Type(), split, e.add(splitAt, 32 * digit + k))));
+      for (auto [product, w] : llvm::zip(products, weights))
+        product[digit] = LLVM::CallIntrinsicOp::create(e.b, e.loc, i32, e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
+                                                       ValueRange{product[digit], w, x})
+                             .getResult(0);
+    }
+  };
+  Value nibbles = e.splatI32(0x0f0f0f0f), flip = e.splatI32(0x80808080);
+  for (int64_t g = 0; g < wordCount(); ++g) {
+    SmallVector<Value> low, high;
+    for (Value at : panels) {
+      Value packed = words(bytes, e.add(at, firstWord() + 64 * g));
+      if (q8) {
+        low.push_back(asBytes(arith::XOrIOp::create(e.b, e.loc, packed, flip)));
+        continue;
+      }
+      low.push_back(asBytes(arith::AndIOp::create(e.b, e.loc, packed, nibbles)));
+      Value shifted = arith::ShRUIOp::create(e.b, e.loc, packed, e.splatI32(4));
+      high.push_back(asBytes(arith::AndIOp::create(e.b, e.loc, shifted, nibbles)));
+    }
+    multiply(low, 4 * g);
+    if (!q8)
+      multiply(high, 16 + 4 * g);
+  }
+  Value scale = e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 96)));
+  for (auto [p, product] : llvm::enumerate(products)) {
+    auto number = [&](int64_t digit) -> Value { return arith::SIToFPOp::create(e.b, e.loc, e.vector(), product[digit]); };
+    Value sum = e.fma(number(2), e.splat(65536), e.fma(number(1), e.splat(256), number(0)));
+    sums[p] = e.mulf(sum, scale);
+  }
+}
+
+void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, Value x, Value k, Value split, Value splitAt,
+                      MutableArrayRef<Value> sums) {
+  if (!isQuantised()) {
+    SmallVector<SmallVector<Value>> w;
+    for (Value at : panels)
+      w.push_back(decode(bytes, at));
+    for (int64_t i = 0; i < layout.depth; ++i) {
+      Value factor = e.broadcast(e.loadScalar(x, e.add(k, i)));
+      for (auto [p, sum] : llvm::enumerate(sums))
+        sum = e.fma(w[p][i], factor, sum);
+    }
+    return;
+  }
+  // d * sum(q x) (+ m * sum(x)): the scale once for a group.
+  SmallVector<Value> products(panels.size());
+  if (multipliesBytes)
+    dotDigits(bytes, panels, split, splitAt, products);
+  else
+    dotFloats(bytes, panels, x, k, products);
+  Value xSum;
+  if (element != WeightElement::Q8_0)
+    xSum = e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 100)));
   for (auto [p, at] : llvm::enumerate(panels)) {
-    Value sum = e.addf(chains[p][0], chains[p][1]);
     if (element == WeightElement::Q4_0)
-      sum = e.fma(e.splat(-8), xSum, sum);
-    sums[p] = e.fma(halves(bytes, at), sum, sums[p]);
+      products[p] = e.fma(e.splat(-8), xSum, products[p]);
+    sums[p] = e.fma(halves(bytes, at), products[p], sums[p]);
     if (element == WeightElement::Q4_1)
       sums[p] = e.fma(halves(bytes, e.add(at, 32)), xSum, sums[p]);
   }

@@ -14,19 +14,32 @@ public:
   PackedGroup group() const { return layout; }
   /// True when memory holds the f32 vectors themselves.
   bool isPlain() const { return element == attn::WeightElement::F32; }
-  /// True when dot() wants the sums of x over each group.
-  bool wantsGroupSums() const { return element == attn::WeightElement::Q4_1 || element == attn::WeightElement::Q4_0; }
+  /// True for the block formats, whose dot() wants x split by splitRow.
+  bool isQuantised() const { return layout.depth == 32; }
+
+  /// Bytes of a group of x as splitRow makes it, 32 elements: three signed digits of 8 bits each, [3][32]; the scale and
+  /// the sum of the group, f32; -128 times the sum of each digit, i32.
+  static constexpr int64_t kSplitBytes = 128;
+  /// Splits a group of 32 elements of x for products of integers: x = scale * (digit2 * 2^16 + digit1 * 2^8 + digit0), with an
+  /// error of at most 2^-24 of the group's largest element, which is that of f32.
+  void splitGroup(mlir::Value x, mlir::Value at, mlir::Value split, mlir::Value to);
 
   /// The group at byte `at` of `bytes`: group().depth vectors, w[k, 0..16).
   llvm::SmallVector<mlir::Value> decode(mlir::Value bytes, mlir::Value at);
 
-  /// Adds w[k0.., 0..16) x[k0..] over a group of several panels to their sums. `x` gives the broadcast of element i of the
-  /// group, `xSum` that of the group's sum. Each element is broadcast once and used for all panels at once: more would
-  /// live in registers than there are.
-  void dot(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, llvm::function_ref<mlir::Value(int64_t)> x, mlir::Value xSum,
+  /// Adds w[k.., 0..16) x[k..] over a group of several panels to their sums. Each element of x is broadcast once and used
+  /// for all panels at once: more would live in registers than there are. `split` holds the group of x at `splitAt`, for
+  /// the block formats.
+  void dot(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, mlir::Value x, mlir::Value k, mlir::Value split, mlir::Value splitAt,
            llvm::MutableArrayRef<mlir::Value> sums);
 
 private:
+  /// Sums of integer products of a group, without scales, as f32.
+  void dotFloats(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, mlir::Value x, mlir::Value k,
+                 llvm::MutableArrayRef<mlir::Value> sums);
+  void dotDigits(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, mlir::Value split, mlir::Value splitAt,
+                 llvm::MutableArrayRef<mlir::Value> sums);
+  mlir::Value loadAs(mlir::Type type, mlir::Value bytes, mlir::Value at);
   mlir::Value halves(mlir::Value bytes, mlir::Value at);
   mlir::Value words(mlir::Value bytes, mlir::Value at);
   mlir::Value nibble(mlir::Value words, int64_t shift);
@@ -41,6 +54,7 @@ private:
   attn::WeightElement element;
   PackedGroup layout;
   bool permutes; // 16-lane table look-ups exist
+  bool multipliesBytes; // dpbusd exists
 };
 
 } // namespace heed
