@@ -81,6 +81,14 @@ ModelInfo describeModel(ModuleOp scheduled) {
     if (info.args.back().name == "logits")
       info.vocabulary = cast<RankedTensorType>(type).getShape().back();
   }
+  // Ids stay within the table that they index.
+  if (!info.vocabulary)
+    entry.walk([&](EmbedOp embed) {
+      auto ids = dyn_cast<BlockArgument>(embed.getIds());
+      auto role = ids ? entry.getArgAttrOfType<StringAttr>(ids.getArgNumber(), "attn.role") : StringAttr();
+      if (role && role.getValue() == "tokens")
+        info.vocabulary = cast<WeightType>(embed.getTable().getType()).getShape()[0];
+    });
   // A decoded token reads every weight of a linear once, and one row of each embedding.
   llvm::StringSet<> read;
   scheduled.walk([&](Operation *op) {
