@@ -71,9 +71,12 @@ Value Emitter::embed(Fields &fields, Inflow x) {
     return {};
   }
   const Dim *vocab = model.findDim("vocab"), *width = model.findDim("model");
-  Value handle = table ? weight(*table, {vocab ? vocab->size : AnySize,
-                                         width ? width->size : AnySize})
-                       : Value();
+  OutAxis rows = outAxis(fields, "rows");
+  if (rows.size == AnySize && vocab)
+    rows.size = vocab->size;
+  Value handle =
+      table ? weight(*table, {rows.size, width ? width->size : AnySize})
+            : Value();
   if (!handle)
     return {};
   int64_t size = cast<attn::WeightType>(handle.getType()).getShape()[1];
@@ -91,7 +94,9 @@ Value Emitter::tokenTypes(Fields &fields, Inflow x) {
                           "tensors");
     return {};
   }
-  Value handle = table ? weight(*table, {AnySize, sizeFor(x.value)}) : Value();
+  OutAxis types = outAxis(fields, "rows");
+  Value handle =
+      table ? weight(*table, {types.size, sizeFor(x.value)}) : Value();
   if (!handle || !x.value)
     return {};
   Value rows =
@@ -112,24 +117,30 @@ static StringRef positionAxis(Value x) {
 Value Emitter::positions(Fields &fields, Inflow x) {
   const Node *table = fields.need("weight");
   int64_t offset = fields.integer("offset").value_or(0);
+  OutAxis positions = outAxis(fields, "rows");
   // A file says how many positions it has; random weights have what is needed.
   bool isRandom = weights.path().starts_with("random:");
-  int64_t wanted = isRandom && model.context > 0 && offset >= 0
-                       ? model.context + offset
-                       : AnySize;
-  Value handle = table ? weight(*table, {wanted, sizeFor(x.value)}) : Value();
+  if (positions.size == AnySize && isRandom && model.context && offset >= 0)
+    positions.size = model.context + offset;
+  Value handle =
+      table ? weight(*table, {positions.size, sizeFor(x.value)}) : Value();
   if (!handle || !x.value)
     return {};
   int64_t size = cast<attn::WeightType>(handle.getType()).getShape()[0];
-  if (offset < 0 || size < model.context + offset) {
-    error(table->at, "the table has " + Twine(size) +
-                         " positions, expected at "
-                         "least " +
-                         Twine(model.context + offset) +
-                         " (`context` and `offset`)");
+
+  Value rows = raggedOf(x.value);
+  int64_t longest =
+      rows ? model.context
+           : attn::axisSize(x.value.getType(), positionAxis(x.value));
+  if (ShapedType::isDynamic(longest))
+    longest = 0; // the caller's affair
+  if (offset < 0 || size < longest + offset) {
+    error(table->at, "the table has " + Twine(size) + " positions, expected " +
+                         Twine(longest + offset) +
+                         (offset ? " with `offset`" : "") + " at least");
     return {};
   }
-  Value rows = raggedOf(x.value);
+
   StringAttr axis =
       rows ? StringAttr() : b().getStringAttr(positionAxis(x.value));
   return attn::PositionEmbedOp::create(b(), here, x.value.getType(), x.value,

@@ -234,7 +234,7 @@ std::optional<Handle> Weights::resolve(const Node &expr,
       diags.error(expr.at, "random weight `" + parsed->name +
                                "` needs a shape: "
                                "give the size that it makes (`out`, `hidden`, "
-                               "`heads` with `head`)");
+                               "`heads` with `head`) or its `rows`");
       return std::nullopt;
     }
 

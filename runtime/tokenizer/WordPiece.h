@@ -8,8 +8,9 @@
 // Source: Wu et al. 2016 (arXiv 1609.08144) and BERT's tokenization.
 //
 // One known difference from the reference library: it sorts combining marks
-// canonically before it drops the non-spacing ones; only a letter with two spacing
-// marks that have combining classes (viramas, tone and note marks) can tell.
+// canonically before it drops the non-spacing ones; only a letter with two
+// spacing marks that have combining classes (viramas, tone and note marks) can
+// tell.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

@@ -229,7 +229,7 @@ Status Reader::read(TokenizerModel &model) {
       return rule.error();
     model.kind = TokenizerKind::ByteBpe;
     model.rule = rule->rule;
-    model.flags = rule->wholePieceFirst ? WholePieceFirst : 0;
+    model.flags = rule->wholePieceFirst ? WholePieceFirst : 0u;
     addBos = rule->addBos;
   } else if (*kind == "llama") {
     model.kind = TokenizerKind::SentencePieceBpe;

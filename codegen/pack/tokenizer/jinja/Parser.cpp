@@ -25,7 +25,7 @@ public:
       fail("a tag that nothing opened");
     if (!problem.empty())
       return Error{problem};
-    return std::move(nodes);
+    return nodes;
   }
 
 private:
