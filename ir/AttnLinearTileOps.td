@@ -41,7 +41,7 @@ def Attn_TileEpilogueOp : Attn_TileOp<"tile_epilogue", [AttrSizedOperandSegments
                        Variadic<AnyType>:$targets, I64Attr:$block_panels, Attn_Memory1D:$scratch);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{ $products `rows` $first_row `to` $last_row `panels` $first_panel `to` $last_panel `into` $targets
-    `scratch` $scratch $epilogue attr-dict `:` type($products) `,` type($scratch) `->` type($targets) }];
+    `scratch` $scratch $epilogue attr-dict `:` type($scratch) (`,` type($products)^)? `->` type($targets) }];
   let hasVerifier = 1;
 }
 

@@ -2,9 +2,7 @@
 #include "codegen/EmitObject.h"
 #include "codegen/Link.h"
 #include "codegen/pack/PackWeights.h"
-#include "codegen/pack/tokenizer/FromGguf.h"
-#include "codegen/pack/tokenizer/FromTokenizerJson.h"
-#include "codegen/pack/tokenizer/FromVocabTxt.h"
+#include "codegen/pack/tokenizer/BuildTokenizer.h"
 #include "runtime/formats/WeightSource.h"
 #include "runtime/model/ModelFile.h"
 #include "runtime/support/Text.h"
@@ -70,26 +68,12 @@ std::string runtimeLibrary() {
   return (root + "/lib/libheed_runtime.a").str();
 }
 
+/// An encoder cuts its texts at the model's context, or at 256 tokens as sentence-transformers does, whatever its files say.
 Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &info) {
-  llvm::StringRef name = llvm::sys::path::filename(path);
-  if (name.ends_with(".txt")) {
-    VocabTxtOptions options;
-    if (info.context)
-      options.maxLength = std::min(info.context, options.maxLength);
-    return buildFromVocabTxt(path, options);
-  }
-  if (name.ends_with(".json")) {
-    TokenizerJsonOptions options;
-    if (info.kind == ModelKind::Encoder && info.context)
-      options.maxLength = std::min<uint32_t>(info.context, 256);
-    return buildFromTokenizerJson(path, options);
-  }
-  Result<WeightSource> source = WeightSource::open(path);
-  if (!source)
-    return source.error();
-  if (!source->gguf())
-    return Error{concat("tokenizer ", inQuotes(path), ": expected a GGUF, a tokenizer.json or a vocab.txt")};
-  return buildFromGguf(*source->gguf(), path);
+  TokenizerOptions options;
+  if (info.kind == ModelKind::Encoder && info.context)
+    options.json.maxLength = options.vocabTxt.maxLength = std::min<uint32_t>(info.context, 256);
+  return buildTokenizer(path, options);
 }
 
 } // namespace

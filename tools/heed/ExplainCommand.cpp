@@ -49,7 +49,7 @@ int explainCommand(const Options &options) {
   Compilation compilation(options);
   if (!compilation.import())
     return 1;
-  mlir::remark::RemarkCategories categories{"attn", {}, {}, {}, {}};
+  mlir::remark::RemarkCategories categories{"attn", "attn", "attn", "attn", "attn"};
   if (failed(mlir::remark::enableOptimizationRemarks(compilation.context(), std::make_unique<Collector>(remarks),
                                                      std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
                                                      false)) ||
@@ -77,6 +77,7 @@ int explainCommand(const Options &options) {
       llvm::outs() << said.pass << ": " << said.text << '\n';
     }
   }
+  llvm::outs().flush();
   return 0;
 }
 
