@@ -27,6 +27,10 @@ int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
   int64_t decoded = weight.getElement() == WeightElement::F32
                         ? 0
                         : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
+  // bf16: the block of x in pairs.
+  if (schedule.getAtom().getValue() == "dpbf16")
+    decoded = schedule.getPanels() * depthOf(weight, schedule) * kPanel * 2 +
+              schedule.getBlockRows() * packedRowStride(weight.getShape()[1]) * 2;
   int64_t split = packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
   return llvm::alignTo(std::max(decoded, split), 64);
 }
@@ -54,6 +58,13 @@ struct Matmul {
   }
 
   void block();
+  /// An odd depth has no last pair: such a weight is multiplied in f32.
+  bool inBf16() { return op.getSchedule().getAtom().getValue() == "dpbf16" && in % 2 == 0; }
+  Value toBf16(Value vector);
+  Value pairs();
+  void convertRows(Value padded);
+  void decodePairs(Value number, Value k0, Value k1, int64_t count);
+  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
   void passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count);
   void registerTile(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
   void oneRow();
@@ -64,6 +75,11 @@ struct Matmul {
 /// then every register tile of rows reads them there; f32 panels are read where they lie.
 void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count) {
   e.loop(first, last, count, [&](Value number) {
+    if (inBf16()) {
+      decodePairs(number, k0, k1, count);
+      e.loop(e.index(0), op.getRows(), rows, [&](Value row) { registerTileBf16(row, number, k0, k1, count); });
+      return;
+    }
     if (!codec.isPlain()) {
       PackedGroup group = codec.group();
       Value scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(panels * depth * kPanel));
@@ -110,6 +126,78 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
     e.store(value, op.getInto(), where);
 }
 
+//===--- bf16: pairs of k in one issue of dpbf16, sums in f32 ---===//
+
+Value Matmul::toBf16(Value vector) {
+  return arith::TruncFOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getBF16Type()), vector);
+}
+
+/// Scratch as bf16: the decoded panels [count][k / 2][16][2], then x [rows][stride].
+Value Matmul::pairs() {
+  int64_t size = panels * depth * kPanel + op.getSchedule().getBlockRows() * stride;
+  return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(), e.index(size));
+}
+
+void Matmul::convertRows(Value padded) {
+  Value to = pairs();
+  e.loop(e.index(0), e.mul(padded, stride), kLanes,
+         [&](Value at) { e.store(toBf16(e.load(op.getX(), at)), to, e.add(at, panels * depth * kPanel)); });
+}
+
+void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
+  PackedGroup group = codec.group();
+  Value to = pairs();
+  int64_t turn = std::max<int64_t>(group.depth, 2);
+  SmallVector<int64_t> interleave;
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    interleave.append({lane, lane + kLanes});
+  for (int64_t p = 0; p < count; ++p) {
+    Value from = panelAt(e.add(number, p));
+    e.loop(k0, k1, turn, [&](Value k) {
+      SmallVector<Value> w;
+      for (int64_t i = 0; i < turn; i += group.depth)
+        llvm::append_range(w, codec.decode(bytes, e.add(from, e.mul(e.div(e.add(k, i), group.depth), group.bytes))));
+      for (size_t i = 0; i < w.size(); i += 2) {
+        Value pair = vector::ShuffleOp::create(e.b, e.loc, toBf16(w[i]), toBf16(w[i + 1]), interleave);
+        Value at = e.add(e.mul(e.sub(e.add(k, i), k0), kPanel), p * depth * kPanel);
+        vector::StoreOp::create(e.b, e.loc, pair, to, at);
+      }
+    });
+  }
+}
+
+void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64_t count) {
+  SmallVector<Value> at, sums;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t p = 0; p < count; ++p) {
+      at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
+      sums.push_back(e.load(op.getInto(), at.back()));
+    }
+  auto two = VectorType::get({2}, e.b.getBF16Type());
+  auto pair = VectorType::get({32}, e.b.getBF16Type());
+  Value memory = pairs();
+  sums = e.loop(k0, k1, 2, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> w, next;
+    for (int64_t p = 0; p < count; ++p)
+      w.push_back(vector::LoadOp::create(e.b, e.loc, pair, memory,
+                                         e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel)));
+    for (int64_t i = 0; i < rows; ++i) {
+      Value from = e.add(e.add(e.mul(e.add(row, i), stride), k), panels * depth * kPanel);
+      Value bits = vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, e.b.getI32Type()),
+                                             vector::LoadOp::create(e.b, e.loc, two, memory, from));
+      Value x = vector::BitCastOp::create(e.b, e.loc, pair, e.broadcast(vector::ExtractOp::create(e.b, e.loc, bits, 0)));
+      for (int64_t p = 0; p < count; ++p)
+        next.push_back(LLVM::CallIntrinsicOp::create(e.b, e.loc, e.vector(),
+                                                     e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+                                                     ValueRange{carried[i * count + p], w[p], x})
+                           .getResult(0));
+    }
+    return next;
+  });
+  for (auto [value, where] : llvm::zip(sums, at))
+    e.store(value, op.getInto(), where);
+}
+
 void Matmul::block() {
   // Zero first, then add pass after pass: one code for every pass.
   Value count = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
@@ -118,6 +206,8 @@ void Matmul::block() {
     e.loop(e.index(0), count, kPanel,
            [&](Value column) { e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column)); });
   });
+  if (inBf16())
+    convertRows(padded);
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
   Value middle = e.add(op.getFirst(), whole);
   int64_t end = llvm::alignTo(in, codec.group().depth);

@@ -32,7 +32,10 @@ public:
       }
       return mlir::WalkResult::advance();
     });
-    Said said{remark.getRemarkName().str(), remark.getMsg(), remark.getRemarkType()};
+    std::string text;
+    for (const auto &argument : remark.getArgs())
+      text += (text.empty() ? "" : " ") + argument.val;
+    Said said{remark.getRemarkName().str(), text, remark.getRemarkType()};
     auto &here = remarks[place];
     if (!llvm::is_contained(here, said))
       here.push_back(said);
