@@ -75,9 +75,10 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   } catch (const CLI::CallForVersion &error) {
     return app.exit(error);
   } catch (const CLI::ParseError &error) {
-    std::cerr << "heed: " << error.what();
+    bool none = argc == 1;
+    std::cerr << "heed: " << (none ? "a command is needed: build, check, ir, explain or bench" : error.what());
     // An unknown command or flag is most often a slip of the fingers.
-    for (int i = 1; i < argc; ++i) {
+    for (int i = 1; i < argc && !none; ++i) {
       std::vector<std::string> names;
       std::string word = argv[i];
       if (i == 1)
@@ -90,6 +91,10 @@ int parseCommandLine(int argc, char **argv, Options &options) {
               for (const std::string &name : option->get_lnames())
                 names.push_back("--" + name);
       word = word.substr(0, word.find('='));
+      // The first word is not a command: that is what to say.
+      if (i == 1 && std::find(names.begin(), names.end(), word) == names.end() && word.rfind("-", 0) != 0) {
+        std::cerr << " (found `" << word << "`)";
+      }
       bool known = std::find(names.begin(), names.end(), word) != names.end();
       if (known || (i > 1 && word.rfind("--", 0) != 0))
         continue;

@@ -20,7 +20,8 @@ int main(int argc, char **argv) {
   } commands[] = {{"build", heed::buildCommand},
                   {"check", heed::checkCommand},
                   {"ir", heed::irCommand},
-                  {"explain", heed::explainCommand}};
+                  {"explain", heed::explainCommand},
+                  {"bench", heed::benchCommand}};
   for (const auto &command : commands)
     if (options.command == command.name)
       return command.run(options);
