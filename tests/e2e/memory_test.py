@@ -9,14 +9,19 @@ LENGTHS = (4096, 8192, 16384)
 
 
 class Memory(EndToEnd):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.inputs = {}
+        for length in LENGTHS:
+            folder = cls.folder / str(length)
+            folder.mkdir()
+            files = Model(MODEL).write_inputs(folder, {"q": length, "kv": length})
+            cls.inputs[length] = [word for name, file in files.items() for word in ("--in", f"{name}={file}")]
+
     def peaks(self, *flags):
         program = self.build(MODEL, *flags, name="masked" + str(len(flags)))
-        peaks = []
-        for length in LENGTHS:
-            inputs = Model(MODEL).write_inputs(self.folder, {"q": length, "kv": length})
-            flags = [word for name, file in inputs.items() for word in ("--in", f"{name}={file}")]
-            peaks.append(peak_bytes(program, "run", *flags, "--out", f"out={self.folder}/out.npy"))
-        return peaks
+        return [peak_bytes(program, "run", *self.inputs[length], "--out", f"out={self.folder}/out.npy") for length in LENGTHS]
 
     def test_fused_attention_grows_linearly(self):
         short, middle, long = self.peaks()
