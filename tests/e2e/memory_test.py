@@ -4,7 +4,7 @@ import unittest
 from support import SOURCE, EndToEnd, Model, peak_bytes
 
 MODEL = SOURCE / "examples/tour/03-masked.yaml"
-UNFUSED = "--disable=attn-fuse-mask-softmax,attn-fuse-attention"
+UNFUSED = "--disable=fuse-mask-softmax,fuse-attention"
 LENGTHS = (4096, 8192, 16384)
 
 

@@ -8,8 +8,7 @@ from support import SOURCE, EndToEnd, greedy_rows, read_npy, run, write_ids
 MODEL = "examples/sums/sums.yaml"
 VOCABULARY = json.loads((SOURCE / "examples/sums/tokenizer.json").read_text())["model"]["vocab"]
 BEGIN, END = VOCABULARY["<s>"], VOCABULARY["</s>"]
-FUSIONS = ["attn-fuse-mask-softmax", "attn-fuse-attention", "attn-form-linears", "attn-merge-linears",
-           "attn-fuse-prologue", "attn-fuse-epilogue"]
+FUSIONS = ["fuse-mask-softmax", "fuse-attention", "merge-linears", "fuse-prologue", "fuse-epilogue"]
 
 
 def tokens(text):

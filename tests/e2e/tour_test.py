@@ -7,11 +7,11 @@ TOUR = sorted((SOURCE / "examples/tour").glob("*.yaml"))
 # One of each, ends of vectors and tiles, and more than a tile.
 SIZES = [1, 17, 150]
 FUSIONS = {
-    "03-masked": ["attn-fuse-mask-softmax", "attn-fuse-attention"],
-    "07-sliding-window": ["attn-fuse-attention"],
-    "08-score-rules": ["attn-fuse-attention"],
-    "09-decoder-block": ["attn-form-linears", "attn-merge-linears", "attn-fuse-prologue", "attn-fuse-epilogue"],
-    "10-encoder-block": ["attn-fuse-prologue", "attn-fuse-epilogue"],
+    "03-masked": ["fuse-mask-softmax", "fuse-attention"],
+    "07-sliding-window": ["fuse-attention"],
+    "08-score-rules": ["fuse-attention"],
+    "09-decoder-block": ["merge-linears", "fuse-prologue", "fuse-epilogue"],
+    "10-encoder-block": ["fuse-prologue", "fuse-epilogue"],
 }
 
 
