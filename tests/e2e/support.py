@@ -9,6 +9,7 @@ import resource
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -81,12 +82,13 @@ def run(*command, check=True, stdin=b"", limit_file=None, stdout=subprocess.PIPE
 
 def peak_bytes(*command):
     """The most memory that a run had resident."""
-    child = subprocess.Popen([str(word) for word in command])
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise AssertionError(f"{' '.join(map(str, command))}: exit code {child.returncode}")
-    return usage.ru_maxrss * 1024
+    # A child begins with the peak of the process that made it, so a small one stands between.
+    between = ("import os, resource, sys\n"
+               "if not (child := os.fork()): os.execv(sys.argv[1], sys.argv[1:])\n"
+               "status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+               "sys.exit(status)")
+    return 1024 * int(run(sys.executable, "-I", "-S", "-c", between, *command).stdout)
 
 
 class Model:
