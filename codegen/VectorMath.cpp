@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/VectorMath.h"
 #include "codegen/VectorBuilder.h"
+#include "ir/Attn.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -41,10 +42,20 @@ Value polynomial(const VectorBuilder &v, Value x,
   return sum;
 }
 
+/// Whether the target of the module that is built has AVX-512; a module without
+/// a target is taken to.
+bool hasWideVectors(OpBuilder &b) {
+  Operation *at = b.getInsertionBlock()->getParentOp();
+  auto module = isa<ModuleOp>(at) ? cast<ModuleOp>(at)
+                                  : at->getParentOfType<ModuleOp>();
+  auto target = module->getAttrOfType<attn::TargetAttr>("attn.target");
+  return !target || target.getVector() >= 512;
+}
+
 /// p 2^n where `keep`, else 0; n is whole. p lies in [0.7, 1.42] and p 2^n is
 /// normal where `keep`.
 Value scaleWhere(const VectorBuilder &v, Value keep, Value p, Value n) {
-  if (v.lanes == 16) {
+  if (v.lanes == 16 && hasWideVectors(v.b)) {
     Value bits = LLVM::BitcastOp::create(v.b, v.loc, v.b.getI16Type(), keep);
     Value asMxcsrSays =
         LLVM::ConstantOp::create(v.b, v.loc, v.b.getI32IntegerAttr(4));
