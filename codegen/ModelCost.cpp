@@ -3,6 +3,8 @@
 
 #include "ir/Axes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 using namespace mlir;
 using namespace heed::attn;
 
