@@ -2,7 +2,9 @@
 #include "codegen/ModelDescription.h"
 
 #include "codegen/Arena.h"
+#include "codegen/ModelCost.h"
 #include "codegen/pack/PackedLayout.h"
+#include "ir/Axes.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -40,6 +42,24 @@ static ArgInfo describeArgument(ArgKind kind, StringRef name, Type type) {
   return info;
 }
 
+/// Ids index a table: the rows of the least that they index, or 0.
+static uint32_t tableLimit(Value ids) {
+  uint32_t limit = 0;
+  for (Operation *user : ids.getUsers())
+    if (auto embed = dyn_cast<EmbedOp>(user); embed && embed.getIds() == ids) {
+      uint32_t rows = embed.getTable().getType().getShape()[0];
+      limit = limit ? std::min(limit, rows) : rows;
+    }
+  return limit;
+}
+
+/// Whether only wanted rows go through what `handle` is used for.
+static bool onlyWanted(HandleOp handle) {
+  return llvm::all_of(handle->getUsers(), [](Operation *user) {
+    return isa<EmbedOp>(user) || llvm::any_of(user->getResultTypes(), [](Type type) { return findAxis(type, axis::Output).has_value(); });
+  });
+}
+
 ModelInfo describeModel(ModuleOp scheduled) {
   ModelInfo info;
   auto model = scheduled->getAttrOfType<DictionaryAttr>("attn.model");
@@ -72,13 +92,16 @@ ModelInfo describeModel(ModuleOp scheduled) {
                        : isa<RaggedType>(type) ? ArgKind::Rows
                                                : ArgKind::Input;
     info.args.push_back(describeArgument(argument, name ? name.getValue() : what, type));
+    info.args.back().limit = tableLimit(entry.getArgument(i));
+    if (argument == ArgKind::Tokens)
+      info.vocabulary = info.args.back().limit;
   }
   for (auto [i, type] : llvm::enumerate(entry.getResultTypes())) {
     if (isa<CacheType>(type))
       continue;
     auto name = entry.getResultAttrOfType<StringAttr>(i, "attn.name");
     info.args.push_back(describeArgument(ArgKind::Output, name ? name.getValue() : "output", type));
-    if (info.args.back().name == "logits")
+    if (info.args.back().name == "logits" && info.vocabulary == 0)
       info.vocabulary = cast<RankedTensorType>(type).getShape().back();
   }
   // Ids stay within the table that they index.
@@ -96,7 +119,7 @@ ModelInfo describeModel(ModuleOp scheduled) {
       auto type = handle.getType();
       bool linear = llvm::any_of(handle->getUsers(), [](Operation *user) { return !isa<EmbedOp, PositionEmbedOp>(user); });
       if (type.getShape().size() == 2 && linear && read.insert(handle.getWeight()).second) {
-        info.flopsPerToken += 2 * type.getShape()[0] * type.getShape()[1];
+        (onlyWanted(handle) ? info.flopsPerOutput : info.flopsPerToken) += 2 * type.getShape()[0] * type.getShape()[1];
         info.weightBytesPerToken += packedBytes(type);
       }
     }
@@ -226,6 +249,7 @@ void addMemoryPlan(ModelInfo &info, ModuleOp scheduled, ModuleOp tiled) {
     if (function != entry && !function.isDeclaration())
       addRegions(function, true);
   info.arena.insert(info.arena.begin(), own.begin(), own.end());
+  addCost(info, scheduled);
 }
 
 } // namespace heed

@@ -10,6 +10,8 @@
 using namespace heed;
 using llvm::StringRef;
 
+static bool isContinuation(char c) { return (c & 0xC0) == 0x80; }
+
 void Diagnostics::setSource(StringRef path, StringRef text) {
   file = path.str();
   source = text.str();
@@ -23,7 +25,17 @@ void Diagnostics::error(Place at, const llvm::Twine &text) {
   constexpr size_t Most = 1000; // the rest of such a file is not worth a word
   if (errors.size() >= Most)
     return;
+
   std::string message = text.str();
+  // Names come out of the file, however long.
+  constexpr size_t Longest = 1000;
+  if (message.size() > Longest) {
+    message.resize(Longest);
+    while (isContinuation(message.back()) || (message.back() & 0xC0) == 0xC0)
+      message.pop_back();
+    message += "…";
+  }
+
   for (const Entry &entry : errors)
     if (entry.at == at && (firstOfPlace || entry.text == message))
       return;
@@ -46,8 +58,6 @@ Place Diagnostics::within(Place at, StringRef scalar, size_t offset) const {
     return at;
   return {at.line, at.column + quote + unsigned(offset)};
 }
-
-static bool isContinuation(char c) { return (c & 0xC0) == 0x80; }
 
 /// The line with a caret under the column; long lines are cut around it.
 static void showLine(llvm::raw_ostream &os, StringRef line, unsigned column) {

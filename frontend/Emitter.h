@@ -151,7 +151,9 @@ private:
   std::vector<mlir::Value> streams; // what flows beside the residual branches
   mlir::Value hiddenState;          // of an encoder, before it is pooled
   std::map<std::string, std::vector<mlir::func::FuncOp>> layersOf;
+
   std::set<std::string> usedBlocks, openBlocks;
+  size_t stepsRun = 0;
 };
 
 /// "[token, model=576]": for messages.

@@ -1,6 +1,7 @@
 //===- Pipeline.cpp - Lists of steps --------------------------------------===//
 #include "frontend/Emitter.h"
 #include "frontend/Import.h"
+#include "frontend/Source.h"
 
 using namespace heed;
 using namespace mlir;
@@ -158,6 +159,12 @@ Value Emitter::mapStep(const Node &node, Inflow x) {
 }
 
 Value Emitter::runStep(const StepKind &kind, Fields &fields, Inflow x) {
+  if (++stepsRun > MaxSteps) { // repeats of repeats
+    if (stepsRun == MaxSteps + 1)
+      error(fields.place(), "the model has more than " + Twine(MaxSteps) +
+                                " steps, with all repeats written out");
+    return {};
+  }
   Location outside = here;
   here = loc(fields.place());
   if (kind.needsValue && !x.begun) {

@@ -1,5 +1,6 @@
 //===- Repeat.cpp - Layers: one function for each distinct one ------------===//
 #include "frontend/Emitter.h"
+#include "frontend/Source.h"
 
 using namespace heed;
 using namespace mlir;
@@ -56,7 +57,9 @@ Value Emitter::repeat(Fields &fields, Inflow x) {
     outerName = it->second;
   bool kept = diags.keepsFirstOfPlace();
   layer = first;
-  for (int64_t turn = 0; turn < times.value_or(1); ++turn) {
+
+  for (int64_t turn = 0; turn < times.value_or(1) && stepsRun <= MaxSteps;
+       ++turn) {
     for (const NamedNode *block : blocks) {
       names.integers["i"] = *layer;
       x.value = callBlock(*block, x.value);

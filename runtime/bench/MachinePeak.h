@@ -13,10 +13,11 @@ namespace heed {
 
 /// Floating-point operations a second of f32 multiply-adds in registers, with
 /// the widest vectors that this CPU has, on `threads` threads of the pool
-/// together. One sample of about 20 ms; take the best of several.
+/// together. Takes some ten milliseconds; take the best of several.
 double fmaRate(ThreadPool &pool, unsigned threads);
 
-/// Bytes a second of reading `bytes` once, each thread a share of its own.
+/// Bytes a second of reading `bytes` front to back, each thread a share of its
+/// own: the best of at least four passes.
 double readRate(ThreadPool &pool, unsigned threads, Bytes bytes);
 
 /// "AVX-512", "AVX2", "SSE2": what the two measure with.

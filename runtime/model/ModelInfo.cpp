@@ -111,6 +111,7 @@ std::string ModelInfo::encode() const {
       to.text(axis.name);
       to.number(axis.size);
     });
+    to.number(arg.limit);
   });
   to.list(cost, [&](const CostTerm &term) {
     to.indices(term.axes);
@@ -258,6 +259,7 @@ Result<ModelInfo> ModelInfo::decode(std::span<const char> bytes) {
       from.text(axis.name);
       from.number(axis.size);
     });
+    from.number(arg.limit);
   });
   from.list(info.cost, [&](CostTerm &term) {
     from.indices(term.axes);

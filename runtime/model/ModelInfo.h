@@ -47,6 +47,7 @@ struct ArgInfo {
   std::string name; // "tokens", "logits", "q", …
   ElementType type;
   std::vector<AxisInfo> axes;
+  uint32_t limit = 0; // integers that index a table: all are in [0, limit); 0: any will do
 };
 
 /// A region of the arena: bytes * (product of the sizes of `axes`), rounded up to 64.
@@ -70,7 +71,7 @@ struct ModelInfo {
   std::string name;
   ModelKind kind = ModelKind::Tensors;
   uint32_t context = 0;    // longest sequence, tokens
-  uint32_t vocabulary = 0; // logits of a row
+  uint32_t vocabulary = 0; // ids are below it; logits of a row
   uint32_t chunk = 512;    // most tokens of one call; a longer prompt goes in several
   std::vector<std::string> axes; // the dynamic axes. Known names: token, output, sequence (number of sequences), kv (longest
                                  // past + rows of a sequence), capacity (positions of a cache slot); others are a tensor model's own

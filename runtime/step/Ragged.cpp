@@ -17,6 +17,16 @@ static Status checkRows(const StepInput &input, const ModelInfo &info) {
     return Error{concat("a step of ", rows,
                         " tokens needs as many positions, "
                         "sequences and token types")};
+  // A model's token types index a table; one without any takes only 0.
+  int32_t types = 1;
+  for (const ArgInfo &arg : info.args)
+    if (arg.kind == ArgKind::TokenTypes)
+      types = std::max<int32_t>(types, static_cast<int32_t>(arg.limit));
+  for (size_t i = 0; i < input.tokenTypes.size(); ++i)
+    if (input.tokenTypes[i] < 0 || input.tokenTypes[i] >= types)
+      return Error{concat("token type ", input.tokenTypes[i], " (row ", i,
+                          ") is out of range: the model knows types 0 to ",
+                          types - 1)};
   for (size_t i = 0; i < rows; ++i) {
     if (input.tokens[i] < 0 ||
         static_cast<uint32_t>(input.tokens[i]) >= info.vocabulary)

@@ -260,6 +260,17 @@ Status Session::step(const StepInput &input) {
   return {};
 }
 
+/// Integers that index a table of the model stay inside it.
+template <typename T>
+static Status checkLimit(const ArgInfo &arg, std::span<const T> values) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i] < 0 || static_cast<uint64_t>(values[i]) >= arg.limit)
+      return Error{concat("input ", inQuotes(arg.name), ": ", values[i],
+                          " (element ", i, ") is out of range: expected 0 to ",
+                          arg.limit - 1)};
+  return {};
+}
+
 static Status checkInput(const ArgInfo &arg, const TensorRef &given) {
   std::string what = "input " + inQuotes(arg.name);
   if (given.type != arg.type)
@@ -318,6 +329,15 @@ Status Session::run(std::span<const TensorRef> inputs) {
     std::optional<uint64_t> count = elementCount(given->shape);
     if (!count)
       return Error{concat("input ", inQuotes(arg.name), " is too large")};
+    Status inside;
+    if (arg.limit && arg.type == ElementType::I32)
+      inside = checkLimit<int32_t>(
+          arg, {static_cast<const int32_t *>(given->data), *count});
+    else if (arg.limit && arg.type == ElementType::I64)
+      inside = checkLimit<int64_t>(
+          arg, {static_cast<const int64_t *>(given->data), *count});
+    if (!inside)
+      return inside;
     set(at, given->data, static_cast<int64_t>(*count));
     for (size_t i = 0; i < arg.axes.size(); ++i) {
       if (arg.axes[i].size >= 0)

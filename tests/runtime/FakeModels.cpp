@@ -6,7 +6,11 @@
 using namespace heed;
 
 static ArgInfo row(ArgKind kind, const char *name, const char *axis) {
-  return {kind, name, ElementType::I32, {{axis, -1}}};
+  return {kind,
+          name,
+          ElementType::I32,
+          {{axis, -1}},
+          kind == ArgKind::TokenTypes ? 2u : 0u};
 }
 
 ModelInfo test::fakeDecoder() {
@@ -63,7 +67,7 @@ ModelInfo test::fakeTensors() {
   info.cost = {{{0}, 6}};
   info.args = {{ArgKind::Input, "a", ElementType::F32, {{"n", -1}, {"", 3}}},
                {ArgKind::Input, "b", ElementType::F32, {{"n", -1}}},
-               {ArgKind::Input, "index", ElementType::I32, {{"m", -1}}},
+               {ArgKind::Input, "index", ElementType::I32, {{"m", -1}}, 10},
                {ArgKind::Output, "out", ElementType::F32, {{"n", -1}, {"", 3}}},
                {ArgKind::Output, "picked", ElementType::I32, {{"m", -1}}}};
   return info;

@@ -211,6 +211,11 @@ TEST_CASE("Session: an encoder takes whole sequences, in any company") {
   CHECK(hidden.shape == std::vector<int64_t>{43, 2});
   CHECK(hidden.row(42)[0] == 5);
   CHECK(hidden.row(42)[1] == 2);
+  Rows typed;
+  typed.add(0, 0, {3, 4}).types = {1, 2};
+  CHECK_THAT(stepError(model, typed),
+             Contains("token type 2 (row 1) is out of range: the model knows "
+                      "types 0 to 1"));
   // A sequence longer than a chunk goes alone; types count.
   Rows longer;
   longer.add(0, 0, counting(1, 60));
@@ -246,6 +251,7 @@ TEST_CASE("Session: tensors in, tensors out, sizes from the shapes") {
 TEST_CASE("Session: tensors that do not fit") {
   Opened model(fakeTensors());
   std::vector<float> floats(12);
+  std::vector<int32_t> outside = {9, 10, 0};
   int64_t four[] = {4}, three[] = {3}, good[] = {4, 3}, wide[] = {4, 2};
   TensorRef a{"a", ElementType::F32, good, floats.data()};
   TensorRef b{"b", ElementType::F32, four, floats.data()};
@@ -256,6 +262,10 @@ TEST_CASE("Session: tensors that do not fit") {
   };
   CHECK(error({a, b, index}) == "");
   CHECK(error({a, b}) == "input 'index' is missing");
+  TensorRef beyond = index;
+  beyond.data = outside.data();
+  CHECK(error({a, b, beyond}) ==
+        "input 'index': 10 (element 1) is out of range: expected 0 to 9");
   TensorRef strange = b;
   strange.name = "c";
   CHECK(error({a, b, index, strange}) ==
