@@ -127,98 +127,6 @@ ModelInfo describeModel(ModuleOp scheduled) {
   return info;
 }
 
-namespace {
-
-/// Collects the floating-point operations of a call as a polynomial of its dynamic axes.
-class Cost {
-public:
-  explicit Cost(ModelInfo &info) : info(info) {}
-
-  /// All ops of a function, `times` over.
-  void function(func::FuncOp function, double times) {
-    for (Operation &op : function.getBody().front()) {
-      if (auto call = dyn_cast<func::CallOp>(op))
-        this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()), times);
-      else if (auto linear = dyn_cast<FusedLinearOp>(op))
-        for (Value weight : linear.getWeights())
-          product(linear.getX().getType(), 2 * times * cast<WeightType>(weight.getType()).getShape()[0]);
-      else if (auto linear = dyn_cast<LinearOp>(op))
-        product(linear.getX().getType(), 2 * times * cast<WeightType>(linear.getWeight().getType()).getShape()[0]);
-      else if (auto attention = dyn_cast<AttentionOp>(op))
-        pairs(attention, times);
-    }
-  }
-  /// False when some op has no closed figure.
-  bool known = true;
-
-private:
-  /// `flops` times the size of every axis of a tensor.
-  void product(Type tensor, double flops, std::vector<uint32_t> axes = {}) {
-    auto type = cast<RankedTensorType>(tensor);
-    for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
-      if (ShapedType::isDynamic(size))
-        axes.push_back(number(name.getValue()));
-      else
-        flops *= size;
-    info.cost.push_back({axes, flops});
-  }
-  uint32_t number(StringRef axis) { return llvm::find(info.axes, axis.str()) - info.axes.begin(); }
-
-  /// 4 * head for each allowed pair: all, causal, or a causal window of W (from W queries on).
-  void pairs(AttentionOp op, double times) {
-    auto keys = dyn_cast<RankedTensorType>(op.getK().getType());
-    MaskAttr mask = op.getMask();
-    if (!keys || op.getQRows() || mask.getDisjuncts().size() != 1) {
-      known = false;
-      return;
-    }
-    auto q = cast<RankedTensorType>(op.getQ().getType());
-    auto oneKey = [&](double flops) { product(q, flops); };
-    auto axisSize = [&](Type type, StringRef axis, double flops) {
-      int64_t size = cast<RankedTensorType>(type).getDimSize(*findAxis(type, axis));
-      if (ShapedType::isDynamic(size))
-        product(q, flops, {number(axis)});
-      else
-        product(q, flops * size);
-    };
-    if (mask.allowsAll()) {
-      axisSize(keys, op.getKvAxis(), 4 * times);
-      return;
-    }
-    // Constraints q - kv >= 0 and kv - q + W - 1 >= 0.
-    bool causal = false;
-    int64_t window = 0;
-    IntegerSet set = mask.getDisjuncts()[0];
-    MLIRContext *context = op.getContext();
-    AffineExpr difference = getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
-    for (AffineExpr constraint : set.getConstraints()) {
-      AffineExpr rest = simplifyAffineExpr(constraint + difference, 2, set.getNumSymbols());
-      if (simplifyAffineExpr(constraint - difference, 2, set.getNumSymbols()) == getAffineConstantExpr(0, context))
-        causal = true;
-      else if (auto constant = dyn_cast<AffineConstantExpr>(rest))
-        window = constant.getValue() + 1;
-      else
-        known = false;
-    }
-    known &= causal;
-    if (window) {
-      oneKey(4 * times * window);
-      // The first W - 1 queries see less; a constant, once a head.
-      double heads = cast<RankedTensorType>(op.getQ().getType()).getShape().back();
-      if (findAxis(q, axis::Heads))
-        heads *= q.getDimSize(*findAxis(q, axis::Heads));
-      info.cost.push_back({{}, -2.0 * times * window * (window - 1) * heads});
-    } else {
-      axisSize(q, op.getQAxis(), 2 * times);
-      oneKey(2 * times);
-    }
-  }
-
-  ModelInfo &info;
-};
-
-} // namespace
-
 void addMemoryPlan(ModelInfo &info, ModuleOp scheduled, ModuleOp tiled) {
   for (Attribute axis : tiled->getAttrOfType<ArrayAttr>("attn.axes"))
     info.axes.push_back(cast<StringAttr>(axis).getValue().str());
@@ -239,10 +147,6 @@ void addMemoryPlan(ModelInfo &info, ModuleOp scheduled, ModuleOp tiled) {
   };
   std::vector<ArenaClass> own;
   func::FuncOp entry = entryOf(scheduled);
-  Cost cost(info);
-  cost.function(entry, 1);
-  if (!cost.known)
-    info.cost.clear();
   addRegions(entry, false);
   own.swap(info.arena);
   for (auto function : scheduled.getOps<func::FuncOp>())

@@ -67,12 +67,19 @@ struct TileCode : VectorBuilder {
   Values loop(Value from, Value to, int64_t step, mlir::ValueRange start,
               llvm::function_ref<Values(Value i, mlir::ValueRange carried)>
                   body) const {
-    auto loop = mlir::scf::ForOp::create(
-        b, loc, from, to, index(step), start,
-        [&](mlir::OpBuilder &, mlir::Location, Value i,
-            mlir::ValueRange carried) {
-          mlir::scf::YieldOp::create(b, loc, body(i, carried));
-        });
+    // The body is built once the loop stands in its function, so that what it
+    // builds can look around.
+    auto loop =
+        mlir::scf::ForOp::create(b, loc, from, to, index(step), start);
+    mlir::OpBuilder::InsertionGuard guard(b);
+    if (start.empty()) {
+      b.setInsertionPoint(loop.getBody()->getTerminator());
+      body(loop.getInductionVar(), {});
+    } else {
+      b.setInsertionPointToEnd(loop.getBody());
+      mlir::scf::YieldOp::create(
+          b, loc, body(loop.getInductionVar(), loop.getRegionIterArgs()));
+    }
     return llvm::to_vector_of<Value>(loop.getResults());
   }
 };
