@@ -211,7 +211,9 @@ void Emitter::setModelAttr() {
     put("weights", b.getStringAttr(weights.path()));
   if (const Node *node = model.tokenizer) {
     if (node->isScalar() && node->text == "weights") {
-      if (weights.file() && !weights.file()->gguf())
+
+      bool isKnown = weights.file() || weights.path().starts_with("random:");
+      if (isKnown && !(weights.file() && weights.file()->gguf()))
         error(node->at, "`tokenizer: weights` needs a GGUF file; name a "
                         "tokenizer.json, vocab.txt or spiece.model");
       put("tokenizer", b.getStringAttr(weights.path()));

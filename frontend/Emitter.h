@@ -65,6 +65,7 @@ private:
   /// The value of that name, here or around here; null when there is none.
   mlir::Value lookUp(llvm::StringRef name);
   mlir::Value named(const Node &name);
+  mlir::Value flowing(mlir::Value value, const Node &name);
   std::vector<std::string> valueNames();
 
   //===--- Steps (Steps.cpp, Linear.cpp) ----------------------------------===//

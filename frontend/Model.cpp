@@ -46,6 +46,9 @@ public:
     eachOf(blocks, "blocks", [&](auto &name, auto &value) {
       model.blocks.push_back({name.text, name.at, &value});
     });
+
+    if (outputs && outputs->isMap() && outputs->keys.empty())
+      diags.error(outputs->at, "a model needs an output");
     eachOf(outputs, "outputs", [&](auto &name, auto &value) {
       model.outputs.push_back({name.text, name.at, &value});
     });

@@ -70,6 +70,17 @@ std::vector<std::string> Emitter::valueNames() {
   return names;
 }
 
+/// Steps work on numbers; integers are tables for masks.
+Value Emitter::flowing(Value value, const Node &name) {
+  if (!value ||
+      cast<RankedTensorType>(value.getType()).getElementType().isF32())
+    return value;
+  error(name.at, "`" + name.text +
+                     "` holds integers, which only masks read (`" + name.text +
+                     "[q]`)");
+  return {};
+}
+
 Value Emitter::named(const Node &name) {
   std::optional<StringRef> text =
       scalarText(name, "the name of a value", diags);
@@ -79,7 +90,7 @@ Value Emitter::named(const Node &name) {
   if (!llvm::is_contained(known, *text))
     error(name.at,
           "no value is named `" + *text + "`" + didYouMean(*text, known));
-  return lookUp(*text);
+  return flowing(lookUp(*text), name);
 }
 
 Value Emitter::pipeline(const Node &node, Inflow x) {
@@ -110,7 +121,7 @@ const Emitter::StepKind *Emitter::findStep(StringRef name) {
 Value Emitter::scalarStep(const Node &node, Inflow x, bool first) {
   std::vector<std::string> known = stepNames(), values = valueNames();
   if (first && llvm::is_contained(values, node.text))
-    return lookUp(node.text);
+    return flowing(lookUp(node.text), node);
   if (const StepKind *kind = findStep(node.text)) {
     Fields fields(diags, names, "`" + node.text + "`", node.at);
     return runStep(*kind, fields, x);

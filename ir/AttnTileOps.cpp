@@ -4,12 +4,20 @@
 using namespace mlir;
 using namespace heed::attn;
 
+/// Tiles of ops marked `attn.keys_in_lanes` are kept the other way round,
+/// padded to whole vectors.
+static bool isTurned(Operation *op) {
+  return op->hasAttr("attn.keys_in_lanes");
+}
+
 /// C1: the tile is [head, R] for heads of the given [queries, G, head], in
 /// whole vectors.
 static LogicalResult checkTile(Operation *op, Value group, Value tile,
                                int64_t lanes) {
   auto tileType = cast<MemRefType>(tile.getType());
   auto groupType = cast<MemRefType>(group.getType());
+  if (isTurned(op))
+    return success();
   if (!tileType.hasStaticShape() || lanes <= 0 ||
       tileType.getDimSize(1) % lanes)
     return op->emitOpError()
@@ -32,15 +40,16 @@ LogicalResult TileStoreOp::verify() {
 LogicalResult TileScoresOp::verify() {
   MemRefType qt = getQt().getType(), k = getK().getType(), s = getS().getType(),
              mx = getMx().getType();
-  if (!qt.hasStaticShape() || !s.hasStaticShape() || !mx.hasStaticShape() ||
-      qt.getDimSize(0) != k.getDimSize(1) ||
-      qt.getDimSize(1) != s.getDimSize(1) ||
-      qt.getDimSize(1) != mx.getDimSize(0))
+  bool turned = isTurned(*this);
+  if (!turned && (!qt.hasStaticShape() || !s.hasStaticShape() ||
+                  !mx.hasStaticShape() || qt.getDimSize(0) != k.getDimSize(1) ||
+                  qt.getDimSize(1) != s.getDimSize(1) ||
+                  qt.getDimSize(1) != mx.getDimSize(0)))
     return emitOpError() << "C1: " << qt << ", " << k << ", " << mx << " and "
                          << s << " do not fit";
   if (int64_t lanes = getLanes(), tile = getKeyTile();
-      lanes <= 0 || tile <= 0 || qt.getDimSize(1) % lanes ||
-      s.getDimSize(0) % tile)
+      !turned && (lanes <= 0 || tile <= 0 || qt.getDimSize(1) % lanes ||
+                  s.getDimSize(0) % tile))
     return emitOpError() << "C1: " << s << " is not in whole tiles of " << tile
                          << " keys by " << lanes << " lanes";
   for (auto [region, arguments, position] :

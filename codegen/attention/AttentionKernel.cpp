@@ -2,6 +2,7 @@
 #include "codegen/attention/AttentionKernel.h"
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/attention/AttentionViews.h"
+#include "codegen/attention/KeysInLanes.h"
 #include "codegen/attention/MaskCode.h"
 #include "ir/Axes.h"
 
@@ -24,10 +25,8 @@ public:
         head(axisSize(op.getQ().getType(), axis::Head)),
         heads(axisSize(op.getQ().getType(), axis::Heads)),
         kvHeads(views.keyHeads()) {
-    perHead =
-        op.getMask().dependsOnHead() ||
-        (!op.getScore().empty() && !op.getScore().getArgument(3).use_empty());
-    group = perHead ? 1 : heads / kvHeads;
+    group = tiling.group;
+    perHead = group != heads / kvHeads;
     rule = !op.getScore().empty();
     if (auto bounds = op.getTileBounds())
       loops = llvm::to_vector(bounds->getLoops());
@@ -88,7 +87,7 @@ private:
                  })
           .getResult(0);
     };
-    int64_t tileRows = tiling.tiles.front().vectors * tiling.lanes;
+    int64_t tileRows = tiling.tiles.front().rows;
     return loop(views.segments(), 1, start, [&](Value number, Value carried) {
       Item item;
       item.segment = views.segment(number);
@@ -140,9 +139,8 @@ private:
   void computeWith(Item &item, ArrayRef<AttentionTile> tiles) {
     if (tiles.size() == 1)
       return computeTile(item, tiles.front());
-    Value needsFirst =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, item.rows,
-                              index(tiles[1].vectors * tiling.lanes));
+    Value needsFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
+                                             item.rows, index(tiles[1].rows));
     scf::IfOp::create(
         b, loc, needsFirst,
         [&](OpBuilder &, Location) {
@@ -156,34 +154,44 @@ private:
   }
 
   void computeTile(Item &item, const AttentionTile &tile) {
-    int64_t rows = tile.vectors * tiling.lanes, lanes = tiling.lanes;
+    int64_t rows = tile.rows, lanes = tiling.lanes;
     Value keyHead =
         perHead ? div(item.headIndex, heads / kvHeads) : item.headIndex;
     Value firstHead = mul(item.headIndex, index(group));
     Value q = views.queries(item.segment, firstHead, group),
           out = views.outputs(item.segment, firstHead, group);
     auto [k, v] = views.keysAndValues(item.segment, keyHead);
-    Value qt = views.scratch(scratch.queries, {head, rows}),
-          o = views.scratch(scratch.out, {head, rows});
-    Value s = views.scratch(scratch.scores, {tile.keys, rows});
+    auto tileOf = [&](int64_t offset, int64_t size) {
+      if (tile.keysInLanes)
+        return views.scratch(
+            offset, {rows, static_cast<int64_t>(llvm::alignTo(size, lanes))});
+      return views.scratch(offset, {size, rows});
+    };
+    Value qt = tileOf(scratch.queries, head), o = tileOf(scratch.out, head);
+    Value s = tileOf(scratch.scores, tile.keys);
+
     Value m = views.scratch(scratch.m, {rows}),
           mx = views.scratch(scratch.mx, {rows});
     Value l = views.scratch(scratch.l, {rows}),
           alpha = views.scratch(scratch.alpha, {rows});
 
     // Scores are in units of log 2; a score rule sees them in their own units.
+    auto mark = [&](Operation *made) {
+      if (tile.keysInLanes)
+        made->setAttr(kKeysInLanes, b.getUnitAttr());
+    };
     double scale = op.getScale().convertToDouble() * (rule ? 1 : kLog2E);
-    TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, qt,
-                              llvm::APFloat(scale), lanes);
+    mark(TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, qt,
+                                   llvm::APFloat(scale), lanes));
     Value positions;
     if (rule || !op.getMask().allowsAll()) {
       positions = views.scratch(scratch.positions, {rows}, b.getI32Type());
-      TilePositionsOp::create(b, loc, item.row, item.rows, item.segment.past,
-                              group, positions, lanes);
+      mark(TilePositionsOp::create(b, loc, item.row, item.rows,
+                                   item.segment.past, group, positions, lanes));
     }
     Value sinks = op.getSinks() ? views.sinks(firstHead, group) : Value();
-    TileStartOp::create(b, loc, m, mx, l, o, sinks, sinks ? item.row : Value(),
-                        lanes);
+    mark(TileStartOp::create(b, loc, m, mx, l, o, sinks,
+                             sinks ? item.row : Value(), lanes));
 
     SmallVector<Value> full;
     for (auto [loop, range] : llvm::zip(loops, item.ranges))
@@ -201,18 +209,19 @@ private:
                 TileScoresOp::create(b, loc, qt, k, key, count, mx, s,
                                      masked ? full : SmallVector<Value>(),
                                      positions, tile.keyTile, lanes);
+            mark(scores);
             if (rule)
               emitRule(scores.getMap(), item);
             if (masked)
               emitMaskRegion(scores.getMask(), item);
-            TileSoftmaxOp::create(b, loc, s, count, m, mx, l, alpha,
-                                  tile.keyTile, lanes);
-            TileCombineOp::create(b, loc, s, v, key, count, alpha, o,
-                                  tile.headTile, lanes);
+            mark(TileSoftmaxOp::create(b, loc, s, count, m, mx, l, alpha,
+                                       tile.keyTile, lanes));
+            mark(TileCombineOp::create(b, loc, s, v, key, count, alpha, o,
+                                       tile.headTile, lanes));
             scf::YieldOp::create(b, loc);
           });
     });
-    TileStoreOp::create(b, loc, o, l, out, item.row, item.rows, lanes);
+    mark(TileStoreOp::create(b, loc, o, l, out, item.row, item.rows, lanes));
   }
 
   /// Calls body once, in a loop over the spans of keys: the ranges, with those

@@ -8,40 +8,75 @@ using namespace mlir;
 
 namespace heed::attn {
 
+/// A band of keys moves with the queries: some range of allowed keys starts at
+/// a bound that depends on q0 or q1.
+static bool isBanded(AttentionOp op) {
+  if (!op.getTileBounds())
+    return false;
+  return llvm::any_of(op.getTileBounds()->getLoops(), [](TileLoopAttr loop) {
+    return loop.getFull() && (loop.getLower().isFunctionOfSymbol(0) ||
+                              loop.getLower().isFunctionOfSymbol(1));
+  });
+}
+
+static int64_t groupOf(AttentionOp op) {
+  if (op.getMask().dependsOnHead() ||
+      (!op.getScore().empty() && !op.getScore().getArgument(3).use_empty()))
+    return 1;
+  Type k = op.getK().getType();
+  auto cache = dyn_cast<CacheType>(k);
+  int64_t kvHeads = cache
+                        ? cache.getKvHeads()
+                        : axisSize(k, axis::KvHeads, axisSize(k, axis::Heads));
+  return axisSize(op.getQ().getType(), axis::Heads) / kvHeads;
+}
+
 AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   AttentionTiling tiling;
-  tiling.lanes = target.getLanes();
-  // Accumulators of a register tile; the rest of the registers hold the rows'
-  // vectors, a broadcast and temporaries.
+  int64_t lanes = tiling.lanes = target.getLanes();
+  tiling.group = groupOf(op);
+  // Three quarters of the registers are accumulators; the rest hold the rows'
+  // vectors, a broadcast and temporaries. With all 16 taken the register
+  // allocator starts to copy.
   int64_t accumulators = target.getRegisters() * 3 / 4;
   auto tileOf = [&](int64_t vectors, int64_t keys) {
-    // One vector: enough chains to hide the latency of an FMA, not more code
-    // than that.
-    int64_t perVector = std::min<int64_t>(accumulators / vectors, 16) / 4 * 4;
-    int64_t keyTile = std::max<int64_t>(perVector, 2);
-    return AttentionTile{vectors, keyTile, keyTile,
+    // For one vector: enough chains to hide the latency of an FMA, not more
+    // code than that.
+    int64_t keyTile = std::min<int64_t>(accumulators / vectors, 16);
+    return AttentionTile{vectors * lanes, keyTile, keyTile,
                          static_cast<int64_t>(llvm::alignTo(keys, keyTile))};
   };
-  AttentionTile largest = tileOf(3, 128);
+  // A band wastes as many keys as a tile has queries: fewer queries then pay,
+  // though each loads more keys.
+  bool narrow = target.getRegisters() < 32 || isBanded(op);
+  AttentionTile largest = tileOf(narrow ? 2 : 3, 128);
   if (AttentionScheduleAttr schedule = op.getScheduleAttr())
-    largest = {std::max<int64_t>(schedule.getQueries() / tiling.lanes, 1),
+    largest = {std::max<int64_t>(schedule.getQueries() / lanes, 1) * lanes,
                schedule.getKeyTile(), schedule.getHeadTile(),
                static_cast<int64_t>(
                    llvm::alignTo(schedule.getKeys(), schedule.getKeyTile()))};
   tiling.tiles.push_back(largest);
-  for (int64_t vectors = largest.vectors - 1; vectors > 0; --vectors)
+  for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
     tiling.tiles.push_back(tileOf(vectors, largest.keys));
+  // One query of each grouped head: decode.
+  if (axisSize(op.getQ().getType(), axis::Head) >= lanes &&
+      tiling.group <= lanes / 2) {
+    int64_t features =
+        std::max<int64_t>(accumulators / tiling.group, 1) * lanes;
+    int64_t keys = llvm::alignTo(largest.keys, lanes);
+    tiling.tiles.push_back(
+        {tiling.group, lanes, features, keys, /*keysInLanes=*/true});
+  }
   return tiling;
 }
 
 AttentionScratch::AttentionScratch(AttentionOp op,
                                    const AttentionTiling &tiling) {
-  int64_t rows = tiling.tiles.front().vectors * tiling.lanes * 4,
+  int64_t rows = tiling.tiles.front().rows * 4,
           head = axisSize(op.getQ().getType(), axis::Head);
   int64_t scoreBytes = 0;
   for (const AttentionTile &tile : tiling.tiles)
-    scoreBytes =
-        std::max(scoreBytes, tile.keys * tile.vectors * tiling.lanes * 4);
+    scoreBytes = std::max(scoreBytes, tile.keys * tile.rows * 4);
   int64_t loops =
       op.getTileBounds() ? op.getTileBounds()->getLoops().size() : 1;
   bytes = 0;

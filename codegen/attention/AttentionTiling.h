@@ -5,13 +5,14 @@
 
 namespace heed::attn {
 
-/// The register tiles for query tiles of `vectors` vectors of rows.
+/// The register tiles for query tiles of so many rows.
 struct AttentionTile {
-  int64_t vectors;  // rows / lanes
+  int64_t rows;     // a multiple of lanes, unless keysInLanes
   int64_t keyTile;  // keys of a register tile of the first product
   int64_t headTile; // features of a register tile of the second product
   int64_t
       keys; // keys of a block whose scores stay in L1: a multiple of keyTile
+  bool keysInLanes = false; // see KeysInLanes.h
 };
 
 /// How an attention is tiled: from the op's schedule, else from the target.
@@ -20,6 +21,10 @@ struct AttentionTiling {
   /// The largest first. A query tile has the rows of the first; a last tile
   /// with fewer rows takes the smallest that fits.
   llvm::SmallVector<AttentionTile> tiles;
+
+  /// Heads that share one kv head and are computed together; 1 where the mask
+  /// or the score rule depends on the head.
+  int64_t group;
 
   static AttentionTiling choose(AttentionOp op, TargetAttr target);
 };

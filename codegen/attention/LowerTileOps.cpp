@@ -1,6 +1,6 @@
 //===- LowerTileOps.cpp - Tile ops of attention become vector code --------===//
 #include "codegen/attention/LowerTileOps.h"
-#include "codegen/attention/TileLowering.h"
+#include "codegen/attention/KeysInLanes.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -32,14 +32,22 @@ struct LowerAttentionTiles : PassWrapper<LowerAttentionTiles, OperationPass<>> {
     bool failedAny = false;
     getOperation()->walk([&](Operation *op) {
       OpBuilder b(op);
-      bool isTile = llvm::TypeSwitch<Operation *, bool>(op)
-                        .Case<TileLoadQueriesOp, TilePositionsOp, TileStartOp,
-                              TileSoftmaxOp, TileCombineOp, TileStoreOp>(
-                            [&](auto tile) { return lowerTile(tile, b), true; })
-                        .Case<TileScoresOp>([&](auto tile) {
-                          return failedAny |= failed(lowerTile(tile, b)), true;
-                        })
-                        .Default(false);
+      bool keysInLanes = op->hasAttr(kKeysInLanes);
+      bool isTile =
+          llvm::TypeSwitch<Operation *, bool>(op)
+              .Case<TileLoadQueriesOp, TilePositionsOp, TileStartOp,
+                    TileSoftmaxOp, TileCombineOp, TileStoreOp>([&](auto tile) {
+                return keysInLanes ? lowerKeysInLanes(tile, b)
+                                   : lowerTile(tile, b),
+                       true;
+              })
+              .Case<TileScoresOp>([&](auto tile) {
+                return failedAny |=
+                       failed(keysInLanes ? lowerKeysInLanes(tile, b)
+                                          : lowerTile(tile, b)),
+                       true;
+              })
+              .Default(false);
       if (isTile)
         op->erase();
     });

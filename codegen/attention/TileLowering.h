@@ -84,4 +84,7 @@ struct TileCode : VectorBuilder {
   }
 };
 
+/// Transposes lanes x lanes elements in registers.
+void transpose(const TileCode &c, TileCode::Values &rows);
+
 } // namespace heed::attn

@@ -5,9 +5,8 @@ using namespace mlir;
 
 namespace heed::attn {
 
-/// Transposes lanes x lanes elements in registers: at each stride the
-/// off-diagonal blocks of row pairs change places.
-static void transpose(const TileCode &c, TileCode::Values &rows) {
+// At each stride the off-diagonal blocks of row pairs change places.
+void transpose(const TileCode &c, TileCode::Values &rows) {
   for (int64_t stride = c.lanes / 2; stride; stride /= 2) {
     SmallVector<int64_t> upper, lower;
     for (int64_t j = 0; j < c.lanes; ++j) {

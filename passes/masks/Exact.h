@@ -45,7 +45,9 @@ public:
   explicit Exact(int64_t allowance = defaultAllowance) : left(allowance) {}
 
   bool exhausted() const { return left < 0; }
-  int64_t allowanceLeft() const { return left; }
+  /// Takes the cost of a step, of about 50 ns, from the allowance; false when
+  /// it is spent.
+  bool pay(int64_t cost);
 
   /// No integer point (dims and symbols alike are free).
   bool isEmpty(const Conjunct &c);
@@ -76,8 +78,6 @@ public:
   Conjunct simplify(Conjunct c, Conjunct context);
 
 private:
-  /// Takes `cost` from the allowance; false when it is spent.
-  bool pay(int64_t cost);
   /// Adds `c` to `out` in reduced form, unless it is empty.
   void addNonEmpty(llvm::SmallVectorImpl<Conjunct> &out, Conjunct c);
   bool normalize(Conjunct &c);

@@ -5,10 +5,15 @@
 // parameter U, and U = 1 afterwards.
 #include "passes/masks/MaskCount.h"
 
+#include "passes/masks/Digits.h"
+
 #include "mlir/Analysis/Presburger/Barvinok.h"
 #include "mlir/Analysis/Presburger/PresburgerRelation.h"
 #include "mlir/Analysis/Presburger/QuasiPolynomial.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <functional>
 
 using namespace heed::masks;
 using namespace mlir;
@@ -49,29 +54,61 @@ struct CountProblem {
     return exact.merge(exact.disjoint(exact.merge(allowed)));
   }
 
-  std::optional<std::vector<MaskCount::Piece>>
-  closedForm(const IntegerUnion &pairs);
-  bool countConjunct(Conjunct c, std::vector<MaskCount::Piece> &pieces);
-  void addPiece(std::vector<MaskCount::Piece> &pieces,
-                const MaskCount::Piece &piece);
+  /// The formula over the symbols, or over their digits to a modulus.
+  void findFormula(const IntegerUnion &pairs, MaskCount &result);
+};
+
+/// Adds up counts of conjunctions without divisions.
+struct Formula {
+  Exact &exact;
+  /// What is known of the symbols, over any number of dims.
+  llvm::function_ref<Conjunct(unsigned numDims)> known;
+  std::vector<MaskCount::Piece> pieces;
+
+  bool add(Conjunct c);
+  void addPiece(MaskCount::Piece piece);
+  void unite();
 };
 } // namespace
 
-/// Each square submatrix of the rows' dims has determinant -1, 0 or 1.
+static DynamicAPInt determinant(const IntegerRelation &polytope,
+                                ArrayRef<unsigned> rows,
+                                ArrayRef<unsigned> columns) {
+  if (rows.empty())
+    return DynamicAPInt(1);
+  // Along the first row.
+  DynamicAPInt sum(0);
+  for (unsigned i = 0; i < columns.size(); ++i) {
+    DynamicAPInt k = polytope.atIneq(rows.front(), columns[i]);
+    if (k == 0)
+      continue;
+    SmallVector<unsigned> others(columns);
+    others.erase(others.begin() + i);
+    DynamicAPInt minor = determinant(polytope, rows.drop_front(), others);
+    sum += i % 2 ? -k * minor : k * minor;
+  }
+  return sum;
+}
+
+/// All choices of as many rows as there are dims have determinant -1, 0 or 1.
 static bool isUnimodular(const IntegerRelation &polytope) {
-  unsigned n = polytope.getNumInequalities();
-  for (unsigned i = 0; i < n; ++i)
-    for (unsigned v = 0; v < polytope.getNumDimVars(); ++v)
-      if (llvm::abs(polytope.atIneq(i, v)) > 1)
+  unsigned numRows = polytope.getNumInequalities();
+  SmallVector<unsigned> columns, rows;
+  for (unsigned dim = 0; dim < polytope.getNumDimVars(); ++dim)
+    columns.push_back(dim);
+  std::function<bool(unsigned)> choose = [&](unsigned first) -> bool {
+    if (rows.size() == columns.size())
+      return llvm::abs(determinant(polytope, rows, columns)) <= 1;
+    for (unsigned row = first; row < numRows; ++row) {
+      rows.push_back(row);
+      bool good = choose(row + 1);
+      rows.pop_back();
+      if (!good)
         return false;
-  if (polytope.getNumDimVars() < 2)
+    }
     return true;
-  for (unsigned i = 0; i < n; ++i)
-    for (unsigned j = i + 1; j < n; ++j)
-      if (llvm::abs(polytope.atIneq(i, 0) * polytope.atIneq(j, 1) -
-                    polytope.atIneq(i, 1) * polytope.atIneq(j, 0)) > 1)
-        return false;
-  return true;
+  };
+  return choose(0);
 }
 
 /// Terms whose floors are of integer expressions; nullopt when one is not. The
@@ -113,8 +150,10 @@ static std::optional<Conjunct> toChamber(const IntegerRelation &relation) {
 }
 
 /// Adds a polynomial to a piecewise one: pieces are split where it begins.
-void CountProblem::addPiece(std::vector<MaskCount::Piece> &pieces,
-                            const MaskCount::Piece &piece) {
+void Formula::addPiece(MaskCount::Piece piece) {
+  bool overflow = false;
+  if (!piece.when.normalize(overflow))
+    return;
   std::vector<MaskCount::Piece> result;
   IntegerUnion rest(piece.when);
   for (const MaskCount::Piece &old : pieces) {
@@ -134,29 +173,32 @@ void CountProblem::addPiece(std::vector<MaskCount::Piece> &pieces,
   pieces = std::move(result);
 }
 
+static std::optional<unsigned> dimOfUnitEquality(const Conjunct &c) {
+  for (const Row &row : c.equalities)
+    for (unsigned dim = 0; dim < c.numDims; ++dim)
+      if (std::abs(row[dim]) == 1)
+        return dim;
+  return std::nullopt;
+}
+
 /// Adds the number of points of one conjunction; false when there is no
 /// formula.
-bool CountProblem::countConjunct(Conjunct c,
-                                 std::vector<MaskCount::Piece> &pieces) {
+bool Formula::add(Conjunct c) {
+  if (exact.isEmpty(c))
+    return !exact.exhausted();
   // A dim that an equality gives is not counted; the other rows bound it.
-  for (bool changed = true; changed;) {
-    changed = false;
-    c = exact.simplify(c, known(c.numDims));
-    for (const Row &row : c.equalities)
-      for (unsigned dim = 0; dim < c.numDims && !changed; ++dim)
-        if (std::abs(row[dim]) == 1 && c.divisions.empty()) {
-          IntegerUnion fewer = exact.project(c, dim, 1);
-          if (fewer.disjuncts.size() != 1)
-            return false;
-          c = Conjunct(fewer.disjuncts.front());
-          changed = true;
-        }
+  c = exact.simplify(c, known(c.numDims));
+  while (std::optional<unsigned> dim = dimOfUnitEquality(c)) {
+    IntegerUnion fewer = exact.project(c, *dim, 1);
+    if (fewer.disjuncts.size() != 1)
+      return fewer.disjuncts.empty() && !exact.exhausted();
+    c = exact.simplify(fewer.disjuncts.front(), known(c.numDims - 1));
   }
   if (!c.divisions.empty())
     return false;
 
   // [dims, symbols, U] with U for the constants.
-  unsigned numDims = c.numDims;
+  unsigned numDims = c.numDims, numSymbols = c.numSymbols;
   IntegerRelation polytope =
       presburger::detail::defineHRep(numDims, numSymbols + 1);
   Conjunct guard(0, numSymbols);
@@ -183,10 +225,15 @@ bool CountProblem::countConjunct(Conjunct c,
   }
   if (numDims == 0) {
     guard.intersect(known(0));
-    addPiece(pieces, {guard, Polynomial({}, Fraction(1))});
+    addPiece({guard, Polynomial({}, Fraction(1))});
     return true;
   }
-  if (!isUnimodular(polytope))
+  // The number of chambers grows exponentially, more so in more dims.
+  int64_t cost = 1;
+  for (unsigned i = 0; i < polytope.getNumInequalities(); ++i)
+    cost = std::min<int64_t>(cost * 2 * numDims, INT32_MAX);
+  if (polytope.getNumInequalities() <= numDims || !exact.pay(cost) ||
+      !isUnimodular(polytope))
     return false;
   for (auto &[chambers, function] :
        presburger::detail::computePolytopeGeneratingFunction(polytope)) {
@@ -203,7 +250,7 @@ bool CountProblem::countConjunct(Conjunct c,
       chamber->intersect(guard);
       chamber->intersect(known(0));
       if (!exact.isEmpty(*chamber))
-        addPiece(pieces, {*chamber, *count});
+        addPiece({*chamber, *count});
     }
   }
   return true;
@@ -227,17 +274,14 @@ static Polynomial onEqualities(Polynomial polynomial, Conjunct c) {
   return polynomial;
 }
 
-std::optional<std::vector<MaskCount::Piece>>
-CountProblem::closedForm(const IntegerUnion &pairs) {
-  std::vector<MaskCount::Piece> pieces;
-  for (const Conjunct &c : pairs.disjuncts)
-    if (!countConjunct(c, pieces))
-      return std::nullopt;
+/// Fewer pieces, shorter conditions.
+void Formula::unite() {
   // Where an equality holds, another piece's polynomial may be as good.
   for (MaskCount::Piece &piece : pieces)
     for (const MaskCount::Piece &other : pieces)
-      if (onEqualities(piece.pairs, piece.when) ==
-          onEqualities(other.pairs, piece.when)) {
+      if (other.when.equalities.size() < piece.when.equalities.size() &&
+          onEqualities(piece.pairs, piece.when) ==
+              onEqualities(other.pairs, piece.when)) {
         piece.pairs = other.pairs;
         break;
       }
@@ -245,7 +289,7 @@ CountProblem::closedForm(const IntegerUnion &pairs) {
   std::vector<MaskCount::Piece> result;
   while (!pieces.empty()) {
     Polynomial count = pieces.front().pairs;
-    IntegerUnion where(0, numSymbols);
+    IntegerUnion where(0, pieces.front().when.numSymbols);
     for (const MaskCount::Piece &piece : pieces)
       if (piece.pairs == count)
         where.disjuncts.push_back(piece.when);
@@ -255,7 +299,61 @@ CountProblem::closedForm(const IntegerUnion &pairs) {
     for (const Conjunct &c : exact.merge(where).disjuncts)
       result.push_back({exact.simplify(c, known(0)), count});
   }
-  return result;
+  pieces = std::move(result);
+}
+
+void CountProblem::findFormula(const IntegerUnion &pairs, MaskCount &result) {
+  // Digits double the symbols: with two lengths, or several disjuncts, there
+  // are too many pieces to be of use.
+  bool simple = square && pairs.disjuncts.size() == 1;
+  std::optional<int64_t> modulus =
+      commonModulus(pairs.disjuncts, simple ? 4096 : 1);
+  if (!modulus)
+    return;
+  bool done = true;
+  auto run = [&](llvm::function_ref<Conjunct(unsigned)> known,
+                 llvm::function_ref<void(Formula &)> fill) {
+    Formula formula{exact, known, {}};
+    fill(formula);
+    if (done)
+      formula.unite();
+    if (done && !exact.exhausted())
+      result.formula = std::move(formula.pieces);
+  };
+  if (*modulus == 1)
+    return run([&](unsigned numDims) { return known(numDims); },
+               [&](Formula &formula) {
+                 for (const Conjunct &c : pairs.disjuncts)
+                   done = done && formula.add(c);
+               });
+  // Digits of what is known: 0 <= s mod m < m, and s floordiv m >= 0 where s >=
+  // 0.
+  result.modulus = *modulus;
+  run(
+      [&](unsigned numDims) {
+        Conjunct digits(numDims, 2 * numSymbols);
+        for (unsigned s = 0; s < numSymbols; ++s) {
+          Row coarse = digits.variable(numDims + 2 * s);
+          Row fine = digits.variable(numDims + 2 * s + 1);
+          digits.inequalities.push_back(fine);
+          digits.inequalities.push_back(
+              add(digits.constant(*modulus - 1), fine, -1));
+          if (s >= MaskCount::firstMaskSymbol)
+            continue;
+          // The length is at least 1.
+          digits.inequalities.push_back(coarse);
+          digits.inequalities.push_back(
+              add(add(fine, coarse, *modulus), digits.constant(-1)));
+        }
+        return digits;
+      },
+      [&](Formula &formula) {
+        for (const Conjunct &c : pairs.disjuncts)
+          done = done && expandDigits(exact.simplify(c, known(2)), *modulus, 64,
+                                      [&](Conjunct part) {
+                                        done = done && formula.add(part);
+                                      });
+      });
 }
 
 MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
@@ -287,9 +385,7 @@ MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
     result.reason = "the mask is too complex: all pairs are counted";
     return result;
   }
-  result.formula = problem.closedForm(pairs);
-  if (problem.exact.exhausted())
-    result.formula.reset();
+  problem.findFormula(pairs, result);
   return result;
 }
 
@@ -306,24 +402,38 @@ int64_t MaskCount::sumOfRows(ArrayRef<int64_t> symbols) const {
 int64_t MaskCount::evaluate(ArrayRef<int64_t> symbols) const {
   if (!formula)
     return sumOfRows(symbols);
+  SmallVector<int64_t> digits;
+  if (modulus != 1)
+    for (int64_t s : symbols) {
+      digits.push_back(llvm::divideFloorSigned(s, modulus));
+      digits.push_back(s - modulus * digits.back());
+    }
+  ArrayRef<int64_t> values = modulus == 1 ? symbols : ArrayRef(digits);
   for (const Piece &piece : *formula)
-    if (piece.when.contains(symbols))
-      return piece.pairs.evaluate(symbols);
+    if (piece.when.contains(values))
+      return piece.pairs.evaluate(values);
   return 0;
 }
 
 void MaskCount::print(llvm::raw_ostream &os) const {
   if (formula) {
+    SmallVector<std::string> symbols(names);
+    if (modulus != 1) {
+      symbols.clear();
+      for (const std::string &name : names)
+        for (const char *part : {" floordiv ", " mod "})
+          symbols.push_back("(" + name + part + std::to_string(modulus) + ")");
+    }
     if (formula->empty())
       os << "0";
     llvm::interleave(
         *formula, os,
         [&](const Piece &piece) {
-          piece.pairs.print(os, names);
+          piece.pairs.print(os, symbols);
           if (piece.when.equalities.empty() && piece.when.inequalities.empty())
             return;
           os << " if ";
-          piece.when.print(os, names);
+          piece.when.print(os, symbols);
         },
         "; ");
   } else {

@@ -20,8 +20,11 @@ struct MaskCount {
     Polynomial pairs;
   };
   /// The closed formula: the pieces exclude each other; elsewhere the count is
-  /// 0. Not there for masks with strides, blocks or slopes.
+  /// 0. Not there for masks with slopes or several moduli.
   std::optional<std::vector<Piece>> formula;
+  /// 1, or the m of a mask with blocks or strides: the formula's symbols are
+  /// then s floordiv m and s mod m for each symbol s.
+  int64_t modulus = 1;
   /// The keys of row q, over symbols [q, Lq, L, those of the mask]: the count
   /// is the sum of their lengths over the rows, for every mask.
   llvm::SmallVector<KeyRange> row;

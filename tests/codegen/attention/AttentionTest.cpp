@@ -50,16 +50,18 @@ std::vector<Lengths> batch(int64_t n, int64_t q, int64_t kv) {
 TEST_CASE("every tail of queries, keys and head", "[attention]") {
   std::vector<Case> cases;
   for (int64_t head : {8, 16, 64, 80, 100})
-    cases.push_back({{Layout::HeadsMajor, 1, 1, head},
-                     all(),
-                     {batch(1, 1, 1), batch(2, 7, 5), batch(1, 16, 129),
-                      batch(1, 33, 8), batch(1, 49, 300), batch(1, 100, 64)}});
+    cases.push_back(
+        {{Layout::HeadsMajor, 1, 1, head},
+         all(),
+         {batch(1, 1, 1), batch(2, 1, 150), batch(2, 7, 5), batch(1, 16, 129),
+          batch(1, 33, 8), batch(1, 49, 300), batch(1, 100, 64)}});
   run(cases);
 }
 
 TEST_CASE("masks with and without tile bounds", "[attention]") {
-  std::vector<std::vector<Lengths>> calls = {
-      batch(1, 150, 150), batch(2, 40, 90), batch(1, 97, 30), batch(1, 3, 3)};
+  std::vector<std::vector<Lengths>> calls = {batch(1, 150, 150),
+                                             batch(2, 40, 90), batch(1, 97, 30),
+                                             batch(1, 3, 3), batch(2, 1, 200)};
   Shape shape{Layout::HeadsMajor, 2, 2, 32};
   run({{shape, causal(), calls},
        {shape, without(causal()), calls},
@@ -105,13 +107,17 @@ TEST_CASE("grouped heads in every layout", "[attention]") {
 }
 
 TEST_CASE("score rules, tables and sinks", "[attention]") {
-  std::vector<std::vector<Lengths>> calls = {batch(1, 60, 60),
-                                             batch(2, 20, 33)};
+  std::vector<std::vector<Lengths>> calls = {batch(1, 60, 60), batch(2, 20, 33),
+                                             batch(3, 1, 70)};
   Shape grouped{Layout::RowsMajor, 4, 2, 32};
   run({{grouped, softcap(causal()), calls},
        {grouped, alibi(causal(), 4), calls},
        {grouped, bias(causal(), 4), calls},
        {grouped, sinks(all()), calls},
-       {grouped, documents(), {batch(1, 60, 60), batch(2, 33, 33)}},
-       {{Layout::Ragged, 2, 1, 16}, documents(), {{{40, 40}, {9, 9}}}}});
+       {grouped,
+        documents(),
+        {batch(1, 60, 60), batch(2, 33, 33), batch(9, 1, 1)}},
+       {{Layout::Ragged, 2, 1, 16},
+        documents(),
+        {{{40, 40}, {9, 9}, {1, 1}}}}});
 }

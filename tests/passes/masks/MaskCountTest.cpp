@@ -47,10 +47,13 @@ TEST_CASE("counts of common masks") {
   for (const NamedMask &mask : commonMasks())
     for (bool square : {true, false}) {
       bool closed = check(mask, square, 60, 160, 3);
+      // Strides and blocks have digits of one length; two disjuncts of them are
+      // counted by rows.
       bool divides = mask.name.find("dilated") != std::string::npos ||
                      mask.name.find("blocks") != std::string::npos;
+      bool simple = mask.name == "dilated" || mask.name == "blocks";
       CAPTURE(mask.name);
-      CHECK(closed == !divides);
+      CHECK(closed == (!divides || (simple && square)));
     }
 }
 
@@ -75,7 +78,11 @@ TEST_CASE("counts in words") {
         "(Lq * Lq + Lq) / 2 if -Lq + W >= 0; (2 * Lq * W - W * W + W) / 2 if "
         "Lq - W - 1 >= 0");
   CHECK(count({"q - kv >= 0, q floordiv 64 - kv floordiv 64 == 0"}) ==
-        "the sum over q of the keys in [(q floordiv 64) * 64, q + 1)");
+        "((Lq mod 64) * (Lq mod 64) + 4160 * (Lq floordiv 64) + (Lq mod 64)) / "
+        "2");
+  CHECK(count({"q - kv >= 0, 1 + kv floordiv 64 - q floordiv 64 >= 0"}) ==
+        "the sum over q of the keys in [max((q floordiv 64) * 64 - 64, 0), q + "
+        "1)");
   CHECK(count({"q - kv >= 0, W == 0"}, {"W", MaskSymbol::Opaque}) ==
         "(Lq * Lq + Lq) / 2 (at most; W is looked up per token)");
 }
