@@ -46,8 +46,8 @@ Value polynomial(const VectorBuilder &v, Value x,
 /// a target is taken to.
 bool hasWideVectors(OpBuilder &b) {
   Operation *at = b.getInsertionBlock()->getParentOp();
-  auto module = isa<ModuleOp>(at) ? cast<ModuleOp>(at)
-                                  : at->getParentOfType<ModuleOp>();
+  auto module =
+      isa<ModuleOp>(at) ? cast<ModuleOp>(at) : at->getParentOfType<ModuleOp>();
   auto target = module->getAttrOfType<attn::TargetAttr>("attn.target");
   return !target || target.getVector() >= 512;
 }
