@@ -26,9 +26,10 @@ Status linkExecutable(const std::vector<std::string> &objects, const std::string
   for (const std::string &object : objects)
     arguments.push_back(object);
   arguments.insert(arguments.end(), {runtime, "-static-libstdc++", "-static-libgcc", "-pthread", "-Wl,--gc-sections",
-                                     "-Wl,--build-id=none", "-o", output});
+                                     "-Wl,--strip-debug", "-Wl,--build-id=none", "-o", output});
   if (llvm::sys::findProgramByName("ld.lld-22") && llvm::StringRef(driver).ends_with("clang++-22"))
-    arguments.push_back("-fuse-ld=lld-22");
+    // Written, not mapped: a full disk is then an error, not a SIGBUS.
+    arguments.insert(arguments.end(), {"-fuse-ld=lld-22", "-Wl,--no-mmap-output-file"});
   llvm::SmallString<128> log;
   if (llvm::sys::fs::createTemporaryFile("heed-link", "log", log))
     return Error{"no temporary file can be made for the linker's messages", Error::Machine};
@@ -41,8 +42,9 @@ Status linkExecutable(const std::vector<std::string> &objects, const std::string
   if (code == 0)
     return {};
   llvm::sys::fs::remove(output);
-  llvm::StringRef first = llvm::StringRef(said).split('\n').first;
-  return Error{concat("linking ", inQuotes(output), " failed: ", message.empty() ? first.str() : message), Error::Machine};
+  std::string why = message.empty() ? llvm::StringRef(said).split('\n').first.str() : message;
+  return Error{concat("linking ", inQuotes(output), " failed: ", why.empty() ? "the linker gave no reason; is the disk full?" : why),
+               Error::Machine};
 }
 
 } // namespace heed

@@ -184,7 +184,7 @@ TEST_CASE("generate: Ctrl-C ends it between two tokens") {
   std::string command =
       "cd " + model.folder.path() +
       " && { ./model generate 1 --tokens 1000000 --ignore-eos >.out 2>.err & "
-      "while [ $(wc -c <.out) -lt 100 ]; do sleep 0.01; done; "
+      "touch .out; while [ $(wc -c <.out) -lt 100 ]; do sleep 0.01; done; "
       "kill -INT $!; wait $!; echo $? >.code; }";
   REQUIRE(std::system(command.c_str()) == 0);
   CHECK(model.folder.read(".code") == "130\n");

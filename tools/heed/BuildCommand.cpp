@@ -40,13 +40,25 @@ private:
   std::vector<std::pair<const char *, double>> steps;
 };
 
-/// A file that is gone when this goes.
-struct TemporaryFile {
-  llvm::SmallString<128> path;
-  ~TemporaryFile() {
-    if (!path.empty())
-      llvm::sys::fs::remove(path);
+/// A folder for what is made on the way, gone with all that is in it when this goes; the programs that are called put
+/// their own temporary files there too.
+class WorkFolder {
+public:
+  WorkFolder() {
+    if (llvm::sys::fs::createUniqueDirectory("heed", path))
+      path.clear();
+    else
+      setenv("TMPDIR", path.c_str(), 1);
   }
+  ~WorkFolder() {
+    if (!path.empty())
+      llvm::sys::fs::remove_directories(path);
+  }
+  bool made() const { return !path.empty(); }
+  std::string file(llvm::StringRef name) const { return (path + "/" + name).str(); }
+
+private:
+  llvm::SmallString<128> path;
 };
 
 std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {
@@ -122,15 +134,15 @@ int buildCommand(const Options &options) {
     return 0;
   }
 
-  TemporaryFile objectFile, base;
-  if (llvm::sys::fs::createTemporaryFile("heed", "o", objectFile.path) ||
-      llvm::sys::fs::createTemporaryFile("heed", "exe", base.path)) {
-    reportError("no temporary file can be made; is the disk full?");
+  WorkFolder work;
+  if (!work.made()) {
+    reportError("no temporary folder can be made; is the disk full?");
     return 3;
   }
+  std::string objectFile = work.file("model.o"), base = work.file("program");
   {
     std::error_code failure;
-    llvm::raw_fd_ostream file(objectFile.path, failure);
+    llvm::raw_fd_ostream file(objectFile, failure);
     if (!failure) {
       file.write(code.data(), code.size());
       file.close();
@@ -142,7 +154,7 @@ int buildCommand(const Options &options) {
       return 3;
     }
   }
-  if (Status linked = linkExecutable({objectFile.path.str().str()}, runtimeLibrary(), base.path.str().str()); !linked)
+  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base); !linked)
     return reportError(linked.error());
   timing.step("link");
 
@@ -161,7 +173,7 @@ int buildCommand(const Options &options) {
     return packWeights(*declared, source ? &*source : nullptr, [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
                        [&](int64_t done, int64_t total) { progress.update(done, total); });
   };
-  Result<ModelFileWriter> writer = ModelFileWriter::create(output, base.path.str().str());
+  Result<ModelFileWriter> writer = ModelFileWriter::create(output, base);
   if (!writer)
     return reportError(writer.error());
   std::string info = compilation.info().encode();
