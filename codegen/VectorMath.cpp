@@ -42,13 +42,15 @@ Value polynomial(const VectorBuilder &v, Value x,
   return sum;
 }
 
-/// Whether the target of the module that is built has AVX-512; a module without
-/// a target is taken to.
+/// Whether the target of the module that is built has AVX-512; where the
+/// module is out of reach (a region whose op is still being built) or has no
+/// target it is taken to.
 bool hasWideVectors(OpBuilder &b) {
   Operation *at = b.getInsertionBlock()->getParentOp();
-  auto module =
-      isa<ModuleOp>(at) ? cast<ModuleOp>(at) : at->getParentOfType<ModuleOp>();
-  auto target = module->getAttrOfType<attn::TargetAttr>("attn.target");
+  while (at && !isa<ModuleOp>(at))
+    at = at->getParentOp();
+  auto target =
+      at ? at->getAttrOfType<attn::TargetAttr>("attn.target") : nullptr;
   return !target || target.getVector() >= 512;
 }
 

@@ -129,11 +129,12 @@ int main(int argc, char **argv) {
       AttentionProblem problem(kernel, row.lengths, 1);
       double time = best([&] { problem.run(1); });
       double flops = 4.0 * row.shape.head * problem.allowedPairs();
-      std::printf(
-          "  %-18s %7.1f GFLOP/s  %5.1f %%  %9.1f us  compiled in %.2f s\n",
-          row.name.c_str(), flops / time / 1e9,
-          100 * flops / time / 1e9 / limit, time * 1e6,
-          kernel.compiled->compileSeconds);
+      std::printf("  %-18s %7.1f GFLOP/s  %5.1f %%  %9.1f us  error %.1e  "
+                  "compiled in %.2f s\n",
+                  row.name.c_str(), flops / time / 1e9,
+                  100 * flops / time / 1e9 / limit, time * 1e6,
+                  problem.error(problem.run(1)),
+                  kernel.compiled->compileSeconds);
       std::fflush(stdout);
     }
   }

@@ -227,3 +227,21 @@ TEST_CASE("constraints without meaning are refused") {
   CHECK(error == "a mask's set has dims (q, kv) and 0 symbols, this one has 2 "
                  "dims and 1 symbols");
 }
+
+TEST_CASE("a mask that names the number of keys speaks of L") {
+  mlir::MLIRContext context;
+  std::string error;
+  llvm::SmallVector<MaskSymbol> symbols = {
+      {"q_len", MaskSymbol::Parameter, 1},
+      {"kv_len", MaskSymbol::KeyLength, 1}};
+  // Aligned at the end: the last query sees the last key.
+  auto mask = MaskSet::get(
+      &context,
+      parse(context, {"q + kv_len - q_len - kv >= 0"}, "q_len, kv_len"),
+      symbols, error);
+  REQUIRE(mask);
+  CHECK(print(computeTileBounds(*mask)) ==
+        "needed:  [0, min(q1 + L - q_len, L))\n"
+        "full:    [0, min(q0 + L - q_len + 1, L))\n"
+        "partial: [max(q0 + L - q_len + 1, 0), min(q1 + L - q_len, L))\n");
+}
