@@ -15,7 +15,8 @@ def LowerToTiles : Pass<"attn-lower-to-tiles", "::mlir::ModuleOp"> {
     "::mlir::affine::AffineDialect"];
 }
 
-def LowerLinearTiles : Pass<"attn-lower-linear-tiles", "::mlir::func::FuncOp"> {
+// On the module: tables of constants are made beside the functions.
+def LowerLinearTiles : Pass<"attn-lower-linear-tiles", "::mlir::ModuleOp"> {
   let summary = "the tiles of linears and of row ops become vectors";
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
