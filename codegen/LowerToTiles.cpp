@@ -7,6 +7,7 @@
 #include "codegen/Arena.h"
 #include "codegen/Kernel.h"
 #include "codegen/Passes.h"
+#include "codegen/ScoreAxes.h"
 #include "codegen/attention/AttentionKernel.h"
 #include "codegen/linear/LinearKernel.h"
 #include "codegen/plain/PlainKernels.h"
@@ -44,6 +45,8 @@ SmallVector<StringAttr> dynamicAxes(ModuleOp module, bool hasCache) {
   });
   if (hasCache)
     axes.insert(StringAttr::get(module.getContext(), "capacity"));
+  for (auto [name, elsewhere] : scoreAxes(module))
+    axes.remove(name);
   return axes.takeVector();
 }
 
@@ -93,7 +96,8 @@ Value FunctionLowering::axisSize(StringAttr name) {
   if (!size) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&to.getBody().front());
-    size_t number = llvm::find(axes, name) - axes.begin();
+    StringAttr elsewhere = scoreAxes(module).lookup(name);
+    size_t number = llvm::find(axes, elsewhere ? elsewhere : name) - axes.begin();
     size = e.toIndex(e.loadScalar(context.sizes, e.index(number)));
   }
   return size;
