@@ -11,6 +11,7 @@
 #include "codegen/attention/AttentionKernel.h"
 #include "codegen/linear/LinearKernel.h"
 #include "codegen/plain/PlainKernels.h"
+#include "codegen/rows/RowProgram.h"
 #include "ir/Views.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -303,6 +304,8 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     return op->emitOpError("has no place in a model function");
   if (auto attention = dyn_cast<AttentionOp>(op))
     return lowerAttention(attention);
+  if (auto linear = dyn_cast<FusedLinearOp>(op); linear && RowShape(linear.getX().getType()).hasHeads())
+    return op->emitOpError("has no kernel for a linear of each head on its own; merge the heads first");
   lowerKernel(op);
   return success();
 }
