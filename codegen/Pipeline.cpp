@@ -20,7 +20,7 @@ void buildTiledPipeline(OpPassManager &pm) {
 }
 
 void buildVectorPipeline(OpPassManager &pm) {
-  pm.addNestedPass<func::FuncOp>(createLowerLinearTiles());
+  pm.addPass(createLowerLinearTiles());
   pm.addPass(attn::createLowerAttentionTilesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

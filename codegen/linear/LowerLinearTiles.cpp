@@ -67,7 +67,7 @@ void lowerTileEpilogue(IRRewriter &rewriter, TileEpilogueOp op) {
 struct LowerLinearTiles : impl::LowerLinearTilesBase<LowerLinearTiles> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    auto target = getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>("attn.target");
+    auto target = getOperation()->getAttrOfType<TargetAttr>("attn.target");
     SmallVector<Operation *> tiles;
     getOperation().walk([&](Operation *op) {
       if (isa<TileRowsOp, TileMatmulOp, TileEpilogueOp>(op))
