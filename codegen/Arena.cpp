@@ -1,6 +1,7 @@
 //===- Arena.cpp - Where a function's tensors lie -------------------------===//
 #include "codegen/Arena.h"
 
+#include "codegen/ScoreAxes.h"
 #include "ir/Views.h"
 
 using namespace mlir;
@@ -18,6 +19,7 @@ FunctionArena::Region &FunctionArena::regionOf(ArrayRef<StringAttr> axes) {
 
 FunctionArena::FunctionArena(func::FuncOp function) {
   Block &body = function.getBody().front();
+  auto names = scoreAxes(function->getParentOfType<ModuleOp>());
   for (auto [number, value] : llvm::enumerate(body.getTerminator()->getOperands()))
     if (Value root = viewRoot(value); isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
       destinations.try_emplace(root, number);
@@ -33,14 +35,19 @@ FunctionArena::FunctionArena(func::FuncOp function) {
       else if (plan)
         buffer = dyn_cast<BufferAttr>(plan[result.getResultNumber()]);
       SmallVector<StringAttr> axes;
+      if (buffer)
+        axes.assign(buffer.getAxes().getNames().begin(), buffer.getAxes().getNames().end());
       int64_t bytes = type.getElementTypeBitWidth() / 8;
       for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
-        if (ShapedType::isDynamic(size))
-          axes.push_back(name);
-        else
+        if (!ShapedType::isDynamic(size))
           bytes *= size;
+        else if (!buffer)
+          axes.push_back(name);
       bytes = llvm::alignTo(bytes, 64);
-      Region &region = regionOf(buffer ? buffer.getAxes().getNames() : ArrayRef<StringAttr>(axes));
+      for (StringAttr &axis : axes)
+        if (StringAttr elsewhere = names.lookup(axis))
+          axis = elsewhere;
+      Region &region = regionOf(axes);
       unsigned number = &region - all.data();
       int64_t offset = buffer ? buffer.getOffset() : region.bytes;
       region.bytes = std::max(region.bytes, offset + bytes);

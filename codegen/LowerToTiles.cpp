@@ -7,9 +7,11 @@
 #include "codegen/Arena.h"
 #include "codegen/Kernel.h"
 #include "codegen/Passes.h"
+#include "codegen/ScoreAxes.h"
 #include "codegen/attention/AttentionKernel.h"
 #include "codegen/linear/LinearKernel.h"
 #include "codegen/plain/PlainKernels.h"
+#include "codegen/rows/RowProgram.h"
 #include "ir/Views.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -44,6 +46,8 @@ SmallVector<StringAttr> dynamicAxes(ModuleOp module, bool hasCache) {
   });
   if (hasCache)
     axes.insert(StringAttr::get(module.getContext(), "capacity"));
+  for (auto [name, elsewhere] : scoreAxes(module))
+    axes.remove(name);
   return axes.takeVector();
 }
 
@@ -93,7 +97,8 @@ Value FunctionLowering::axisSize(StringAttr name) {
   if (!size) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&to.getBody().front());
-    size_t number = llvm::find(axes, name) - axes.begin();
+    StringAttr elsewhere = scoreAxes(module).lookup(name);
+    size_t number = llvm::find(axes, elsewhere ? elsewhere : name) - axes.begin();
     size = e.toIndex(e.loadScalar(context.sizes, e.index(number)));
   }
   return size;
@@ -299,6 +304,8 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     return op->emitOpError("has no place in a model function");
   if (auto attention = dyn_cast<AttentionOp>(op))
     return lowerAttention(attention);
+  if (auto linear = dyn_cast<FusedLinearOp>(op); linear && RowShape(linear.getX().getType()).hasHeads())
+    return op->emitOpError("has no kernel for a linear of each head on its own; merge the heads first");
   lowerKernel(op);
   return success();
 }

@@ -15,9 +15,9 @@ def LowerToTiles : Pass<"attn-lower-to-tiles", "::mlir::ModuleOp"> {
     "::mlir::affine::AffineDialect"];
 }
 
-// On the module: tables of constants are made beside the functions.
 def LowerLinearTiles : Pass<"attn-lower-linear-tiles", "::mlir::ModuleOp"> {
   let summary = "the tiles of linears and of row ops become vectors";
+  let description = [{ On the module: the tables of ropes become its globals. }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
     "::mlir::affine::AffineDialect"];

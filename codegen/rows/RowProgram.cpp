@@ -5,6 +5,7 @@
 #include "codegen/pack/PackedLayout.h"
 #include "codegen/rows/PackedElement.h"
 #include "codegen/rows/RopeTable.h"
+#include "ir/Views.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -17,12 +18,13 @@ RowShape::RowShape(Type tensor) {
   auto type = cast<RankedTensorType>(tensor);
   ArrayRef<StringAttr> names = axisNames(type);
   unsigned rank = type.getRank();
-  bool heads = rank >= 2 && names.size() == rank && names[rank - 1] == axis::Head &&
+  bool heads = rank >= 2 && names.size() == rank && !type.isDynamicDim(rank - 1) &&
                (names[rank - 2] == axis::Heads || names[rank - 2] == axis::KvHeads);
   rowAxes = rank ? rank - (heads ? 2 : 1) : 0;
   columns = 1;
   for (int64_t size : type.getShape().drop_front(rowAxes))
     columns *= size;
+  last = rank ? type.getShape().back() : 1;
 }
 
 /// The size of an axis of a tensor, wherever a tensor from memory in this kernel tells it.
@@ -75,6 +77,17 @@ int64_t RowProgram::scratchBytes(Operation *op) {
     return llvm::alignTo(RowShape(op->getResult(0).getType()).columns, kLanes) * 4;
   if (auto append = dyn_cast<CacheAppendOp>(op))
     return llvm::alignTo(RowShape(append.getK().getType()).columns, kLanes) * 4;
+  auto staged = [](Value value) { return llvm::alignTo(RowShape(value.getType()).columns, kLanes) * 4; };
+  if (auto merge = dyn_cast<MergeHeadsOp>(op))
+    return isView(op) ? 0 : staged(merge);
+  if (op->getNumOperands() && isa<NormOp, L2NormalizeOp, SliceOp, ConcatOp>(op) &&
+      RowShape(op->getOperand(0).getType()).hasHeads()) {
+    int64_t bytes = isa<SliceOp>(op) ? staged(op->getResult(0)) : 0;
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()))
+        bytes += staged(operand);
+    return bytes;
+  }
   return 0;
 }
 
@@ -102,7 +115,14 @@ void RowProgram::prepare(Value value, Value row, Value first, Value last) {
     if (isa<RankedTensorType>(operand.getType()))
       prepare(operand, row, first, last);
   prepared[op] = {};
-  if (auto norm = dyn_cast<NormOp>(op))
+  bool hasHeads = isa<RankedTensorType>(op->getOperand(0).getType()) && RowShape(op->getOperand(0).getType()).hasHeads();
+  if (isa<NormOp, L2NormalizeOp>(op) && hasHeads)
+    prepareHeadNorm(op, row);
+  else if (auto slice = dyn_cast<SliceOp>(op); slice && hasHeads)
+    prepareHeadSlice(slice, row);
+  else if (auto merge = dyn_cast<MergeHeadsOp>(op); merge && !isView(op))
+    prepareMerge(merge, row);
+  else if (auto norm = dyn_cast<NormOp>(op))
     prepareNorm(norm, row);
   else if (auto l2 = dyn_cast<L2NormalizeOp>(op))
     prepareL2(l2, row);
@@ -171,6 +191,124 @@ void RowProgram::prepareL2(L2NormalizeOp op, Value row) {
   Value length = math::SqrtOp::create(e.b, e.loc, e.sumLanes(sum));
   length = arith::MaximumFOp::create(e.b, e.loc, length, e.constant(op.getEps().convertToDouble()));
   prepared[op].factor = e.broadcast(e.divf(e.constant(1), length));
+}
+
+//===----------------------------------------------------------------------===//
+// What works head by head: heads lie side by side in the columns, so a vector may hold parts of several
+//===----------------------------------------------------------------------===//
+
+/// All columns of a value, in scratch.
+Value RowProgram::stage(Value value, Value row) {
+  int64_t n = RowShape(value.getType()).columns;
+  Value memory = reserve(llvm::alignTo(n, kLanes));
+  e.loop(e.index(0), e.index(n), kLanes, [&](Value column) { e.store(at(value, row, column), memory, column); });
+  return memory;
+}
+
+/// attn.norm or attn.l2_normalize over each head.
+void RowProgram::prepareHeadNorm(Operation *op, Value row) {
+  Value x = op->getOperand(0);
+  RowShape shape(x.getType());
+  Value memory = stage(x, row), head = e.index(shape.last);
+  prepared[op].staged = memory;
+  auto norm = dyn_cast<NormOp>(op);
+  auto element = [&](Value weight, Value d) {
+    auto bound = weight.getDefiningOp<WeightAtOp>();
+    return e.loadScalar(e.view(bound.getWeights(), bound.getOffset(), e.b.getF32Type(), head), d);
+  };
+  e.loop(e.index(0), e.index(shape.columns), shape.last, [&](Value start) {
+    auto sumOver = [&](function_ref<Value(Value)> term) {
+      return e.loop(e.index(0), head, 1, e.constant(0), [&](Value d, ValueRange carried) {
+        return SmallVector<Value>{e.addf(carried[0], term(e.loadScalar(memory, e.add(start, d))))};
+      })[0];
+    };
+    Value mean, factor;
+    if (norm && norm.getKind() == NormKind::Layer)
+      mean = e.mulf(sumOver([](Value v) { return v; }), e.constant(1.0 / shape.last));
+    Value squares = sumOver([&](Value v) {
+      Value d = mean ? e.subf(v, mean) : v;
+      return e.mulf(d, d);
+    });
+    if (norm) {
+      Value variance = e.mulf(squares, e.constant(1.0 / shape.last));
+      factor = math::SqrtOp::create(e.b, e.loc, e.addf(variance, e.constant(norm.getEps().convertToDouble())));
+    } else {
+      factor = math::SqrtOp::create(e.b, e.loc, squares);
+      factor = arith::MaximumFOp::create(e.b, e.loc, factor,
+                                         e.constant(cast<L2NormalizeOp>(op).getEps().convertToDouble()));
+    }
+    e.loop(e.index(0), head, [&](Value d) {
+      Value at = e.add(start, d), v = e.loadScalar(memory, at);
+      v = e.divf(mean ? e.subf(v, mean) : v, factor);
+      if (norm && norm.getWeight()) {
+        Value weight = element(norm.getWeight(), d);
+        v = e.mulf(v, norm.getUnitOffset() ? e.addf(weight, e.constant(1)) : weight);
+      }
+      if (norm && norm.getBias())
+        v = e.addf(v, element(norm.getBias(), d));
+      e.storeScalar(v, memory, at);
+    });
+  });
+}
+
+/// The same elements of each head.
+void RowProgram::prepareHeadSlice(SliceOp op, Value row) {
+  RowShape from(op.getX().getType()), to(op.getType());
+  Value x = stage(op.getX(), row), memory = reserve(llvm::alignTo(to.columns, kLanes));
+  e.loop(e.index(0), e.index(to.columns), [&](Value column) {
+    Value start = e.mul(e.div(column, to.last), from.last);
+    Value where = e.add(start, e.add(e.rem(column, to.last), op.getLo()));
+    e.storeScalar(e.loadScalar(x, where), memory, column);
+  });
+  prepared[op].staged = memory;
+}
+
+/// Parts joined within each head.
+void RowProgram::storeHeadConcat(ConcatOp op, Value memory, Value to, Value row) {
+  int64_t start = 0, width = RowShape(op.getType()).last;
+  for (Value part : op.getParts()) {
+    RowShape shape(part.getType());
+    Value x = stage(part, row);
+    e.loop(e.index(0), e.index(shape.columns), [&](Value column) {
+      Value where = e.add(e.mul(e.div(column, shape.last), width), e.rem(column, shape.last));
+      e.storeScalar(e.loadScalar(x, column), memory, e.add(to, e.add(where, start)));
+    });
+    start += shape.last;
+  }
+}
+
+/// The heads of a row, where other axes lie between them and their elements: [heads, q, head].
+void RowProgram::prepareMerge(MergeHeadsOp op, Value row) {
+  auto from = op.getX().getDefiningOp<FromMemoryOp>();
+  if (!from)
+    llvm::report_fatal_error("attn.merge_heads of heads that lie apart needs its operand in memory");
+  auto type = cast<RankedTensorType>(from.getType());
+  SmallVector<Value> sizes;
+  unsigned dynamic = 0;
+  for (int64_t size : type.getShape())
+    sizes.push_back(ShapedType::isDynamic(size) ? from.getSizes()[dynamic++] : e.index(size));
+  Value base = e.index(0), stride = e.index(1), left = row, headsStride, headStride;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    StringRef name = axisNames(type)[i].getValue();
+    if (name == axis::Heads) {
+      headsStride = stride;
+    } else if (name == axis::Head) {
+      headStride = stride;
+    } else {
+      base = e.add(base, e.mul(e.rem(left, sizes[i]), stride));
+      left = e.div(left, sizes[i]);
+    }
+    stride = e.mul(stride, sizes[i]);
+  }
+  int64_t columns = RowShape(op.getType()).columns, head = axisSize(type, axis::Head);
+  Value memory = reserve(llvm::alignTo(columns, kLanes));
+  e.loop(e.index(0), e.index(columns), [&](Value column) {
+    Value where = e.add(base, e.mul(e.rem(column, head), headStride));
+    if (headsStride)
+      where = e.add(where, e.mul(e.div(column, head), headsStride));
+    e.storeScalar(e.loadScalar(from.getMemory(), where), memory, column);
+  });
+  prepared[op].staged = memory;
 }
 
 /// True when an element and its partner lie at the same lane of two vectors.
@@ -261,6 +399,8 @@ Value RowProgram::at(Value value, Value row, Value column) {
     return e.load(place->second.memory, e.add(place->second.start(row), column),
                   place->second.columns % kLanes ? e.sub(e.index(place->second.columns), column) : Value());
   Operation *op = value.getDefiningOp();
+  if (auto found = prepared.find(op); found != prepared.end() && found->second.staged && !isa<RopeOp>(op))
+    return e.load(found->second.staged, column);
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](FromMemoryOp from) {
         int64_t n = RowShape(from.getType()).columns;
@@ -314,7 +454,10 @@ void RowProgram::storeTo(Value value, Value memory, Value to, Value row, Value f
   int64_t kept = nextScratch;
   prepared.clear();
   prepare(value, row, first, last);
-  if (auto concat = value.getDefiningOp<ConcatOp>()) {
+  auto concat = value.getDefiningOp<ConcatOp>();
+  if (concat && RowShape(concat.getType()).hasHeads()) {
+    storeHeadConcat(concat, memory, to, row);
+  } else if (concat) {
     int64_t start = 0;
     for (Value part : concat.getParts()) {
       int64_t n = RowShape(part.getType()).columns;

@@ -13,11 +13,14 @@
 
 namespace heed {
 
-/// A tensor seen as rows of columns: `heads` and `head` at the end count as columns together.
+/// A tensor seen as rows of columns: `heads` and what stands behind it at the end (`head`, a slice of it) count as columns
+/// together.
 struct RowShape {
   explicit RowShape(mlir::Type tensor);
+  /// True when the columns are those of several heads.
+  bool hasHeads() const { return columns != last; }
   unsigned rowAxes;
-  int64_t columns;
+  int64_t columns, last; // last: the size of the last axis
 };
 
 /// The number of rows of a tensor bound by attn.from_memory.
@@ -52,16 +55,21 @@ private:
   struct Prepared {
     mlir::Value mean, factor; // norms
     mlir::Value table;        // rope: cosines, then sines; embed: the row
-    mlir::Value staged;       // rope: its operand, where lanes must cross
+    mlir::Value staged;       // rope: its operand, where lanes must cross; what works head by head: its result
   };
 
   void prepare(mlir::Value value, mlir::Value row, mlir::Value first, mlir::Value last);
   void prepareNorm(attn::NormOp op, mlir::Value row);
   void prepareL2(attn::L2NormalizeOp op, mlir::Value row);
   void prepareRope(attn::RopeOp op, mlir::Value row, mlir::Value first, mlir::Value last);
+  mlir::Value stage(mlir::Value value, mlir::Value row);
+  void prepareHeadNorm(mlir::Operation *op, mlir::Value row);
+  void prepareHeadSlice(attn::SliceOp op, mlir::Value row);
+  void prepareMerge(attn::MergeHeadsOp op, mlir::Value row);
   void prepareTableRow(mlir::Operation *op, mlir::Value table, mlir::Value number);
   mlir::Value at(mlir::Value value, mlir::Value row, mlir::Value column);
   mlir::Value ropeAt(attn::RopeOp op, mlir::Value row, mlir::Value column);
+  void storeHeadConcat(attn::ConcatOp op, mlir::Value memory, mlir::Value to, mlir::Value row);
   mlir::Value weightAt(mlir::Value weight, mlir::Value column);
   mlir::Value position(mlir::Operation *op, mlir::Value x, mlir::Value rows, std::optional<llvm::StringRef> axis, mlir::Value row);
   void storeCache(attn::CacheAppendOp op, mlir::Value target, mlir::Value row, mlir::Value first, mlir::Value last);

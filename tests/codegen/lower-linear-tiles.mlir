@@ -1,5 +1,5 @@
 // The tiles of a linear become register tiles: 8 rows of 3 panels are 24 accumulators of 16 lanes, carried by one loop over k.
-// RUN: heed-opt %s '--pass-pipeline=builtin.module(attn-lower-to-tiles,canonicalize,func.func(attn-lower-linear-tiles))' | FileCheck %s
+// RUN: heed-opt %s '--pass-pipeline=builtin.module(attn-lower-to-tiles,canonicalize,attn-lower-linear-tiles)' | FileCheck %s
 
 // CHECK-LABEL: func.func private @fused_linear_
 // CHECK-NOT: attn.tile_

@@ -2,11 +2,13 @@
 //
 // For each seed: the model stage is evaluated; then it must stay equal after
 // each pass of both pipelines, after printing and parsing back, and with each
-// fusion left out. A model that fails is shrunk and printed.
+// fusion left out. With --native the executable that `heed build` makes must
+// give the same, too. A model that fails is shrunk and printed.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Import.h"
 #include "passes/Pipeline.h"
+#include "tests/fuzz/Native.h"
 #include "tests/fuzz/RandomModel.h"
 #include "tests/oracle/Compare.h"
 #include "tests/oracle/Inputs.h"
@@ -38,6 +40,12 @@ static cl::opt<uint64_t> first("first", cl::init(1),
                                cl::desc("the first seed"));
 static cl::opt<double> tolerance("tolerance", cl::init(1e-12),
                                  cl::desc("largest relative difference"));
+static cl::opt<std::string>
+    native("native", cl::value_desc("HEED"),
+           cl::desc("build executables with this program and run them, too"));
+static cl::opt<double>
+    nativeTolerance("native-tolerance", cl::init(2e-5),
+                    cl::desc("largest relative difference of an executable"));
 static cl::opt<bool> printModels("print", cl::desc("print each model file"));
 static cl::opt<bool>
     sabotage("sabotage",
@@ -214,6 +222,16 @@ std::string Check::run() {
   for (const StringRef &name : names)
     pipeline(*module, name);
   pipeline(*module, names);
+  if (!isBad() && !native.empty()) {
+    // The seed says which fusion is left out: none for half of the models.
+    uint64_t turn = model.seed % (2 * names.size() + 2);
+    std::string without = turn < names.size()    ? names[turn].str()
+                          : turn == names.size() ? llvm::join(names, ",")
+                                                 : "";
+    fault = fuzz::checkNative(model, *module, native, without, nativeTolerance);
+    if (isBad() && !without.empty())
+      fault = "without " + without + ": " + fault;
+  }
   return fault;
 }
 
