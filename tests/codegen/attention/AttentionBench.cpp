@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
       if ((row.name + " " + machine.name).find(filter) == std::string::npos)
         continue;
       AttentionKernel kernel(row.shape, row.rule, machine, row.schedule);
-      AttentionProblem problem(kernel, row.lengths, 1);
+      AttentionProblem problem(kernel, row.lengths, 1, /*huge=*/false);
       double time = best([&] { problem.run(1); });
       double flops = 4.0 * row.shape.head * problem.allowedPairs();
       std::printf("  %-18s %7.1f GFLOP/s  %5.1f %%  %9.1f us  error %.1e  "

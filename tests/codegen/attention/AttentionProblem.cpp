@@ -143,7 +143,8 @@ AttentionKernel::AttentionKernel(const Shape &shape, const Rule &rule,
 }
 
 AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
-                                   std::vector<Lengths> lengths, unsigned seed)
+                                   std::vector<Lengths> lengths, unsigned seed,
+                                   bool huge)
     : kernel(kernel), segments(std::move(lengths)) {
   const Shape &shape = kernel.shape;
   std::mt19937 random(seed);
@@ -174,8 +175,7 @@ AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
     fill(k, keyStarts.back() * shape.kvHeads * shape.head);
     fill(v, k.size());
   }
-  // A huge value shows any weight that should be zero.
-  for (size_t segment = 0; segment < segments.size(); ++segment)
+  for (size_t segment = 0; huge && segment < segments.size(); ++segment)
     if (int64_t keys = keyLength(segment))
       for (int64_t d = 0; d < shape.head; ++d) {
         std::vector<float> &values = shape.layout == Layout::Cached ? k : v;

@@ -68,8 +68,10 @@ private:
 /// The data of one call.
 class AttentionProblem {
 public:
+  /// Inputs are N(0, 1). With `huge`, one value row a segment is 1e30: any
+  /// weight that should be zero shows.
   AttentionProblem(const AttentionKernel &kernel, std::vector<Lengths> segments,
-                   unsigned seed);
+                   unsigned seed, bool huge = true);
 
   /// The output of `threads` calls, one a thread.
   std::vector<float> run(int64_t threads) const;

@@ -5,7 +5,6 @@
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +46,7 @@ public:
   CompiledModule(mlir::ModuleOp module, const Machine &machine);
   void call(const std::string &function,
             const std::vector<Argument> &arguments) const;
-  double compileSeconds = 0;
+  double compileSeconds = 0; // of CPU time
 
 private:
   std::unique_ptr<llvm::orc::LLJIT> jit;

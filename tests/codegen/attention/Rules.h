@@ -5,11 +5,12 @@
 
 namespace heed::test {
 
-inline const char kCausalBounds[] = "#attn.tile_bounds<exact = true, ["
-                             "#attn.tile_loop<full, from ()[s0, s1, s2] -> (0) "
-                             "to ()[s0, s1, s2] -> (s0 + 1, s2)>, "
-                             "#attn.tile_loop<partial, from ()[s0, s1, s2] -> "
-                             "(s0 + 1) to ()[s0, s1, s2] -> (s1, s2)>]>";
+inline const char kCausalBounds[] =
+    "#attn.tile_bounds<exact = true, ["
+    "#attn.tile_loop<full, from ()[s0, s1, s2] -> (0) "
+    "to ()[s0, s1, s2] -> (s0 + 1, s2)>, "
+    "#attn.tile_loop<partial, from ()[s0, s1, s2] -> "
+    "(s0 + 1) to ()[s0, s1, s2] -> (s1, s2)>]>";
 inline const char kWindowBounds[] =
     "#attn.tile_bounds<exact = true, ["
     "#attn.tile_loop<partial, from ()[s0, s1, s2, s3] -> (0, s0 - s3 + 1)"
@@ -81,7 +82,7 @@ inline Rule sinks(Rule rule) {
   return rule;
 }
 inline Rule masked(std::string text,
-            std::function<bool(int64_t, int64_t, int64_t)> allows) {
+                   std::function<bool(int64_t, int64_t, int64_t)> allows) {
   Rule rule;
   rule.mask = "#attn.mask<(q, kv)" + text + ">";
   rule.allows = std::move(allows);

@@ -1,0 +1,74 @@
+// The tile ops of attention become loops over 1-D vectors: 8 keys by 3 vectors of rows are 24 accumulators, carried
+// as separate vectors; the mask stands behind a test for tiles that lie in a full range.
+// RUN: heed-opt %s --attn-lower-attention-tiles | FileCheck %s
+// Tile ops print and parse back.
+// RUN: heed-opt %s | heed-opt | FileCheck %s --check-prefix=TILED
+
+!k = memref<?x64xf32, strided<[64, 1], offset: ?>>
+
+// TILED-LABEL: func.func @scores
+// TILED: attn.tile_scores %{{.*}}, %{{.*}}[%{{.*}} for %{{.*}}] max %{{.*}} into %{{.*}} full(%{{.*}}, %{{.*}}) positions %{{.*}} : memref<48xi32> mask {
+// TILED: key_tile 8 lanes 16 : memref<64x48xf32>
+
+// CHECK-LABEL: func.func @scores
+// CHECK-NOT: attn.tile
+// The whole tiles: a loop over features with 24 sums.
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>) {
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-3: vector.load
+// CHECK: memref.load
+// CHECK-NEXT: vector.broadcast
+// CHECK-COUNT-24: math.fma
+// CHECK: scf.yield
+// The mask: positions of the rows against the key, in lanes.
+// CHECK: scf.if {{.*}} -> (vector<16xf32>,
+// CHECK: arith.cmpi sge, %{{.*}}, %{{.*}} : vector<16xi32>
+// CHECK-NEXT: arith.select %{{.*}} : vector<16xi1>, vector<16xf32>
+// The tail: 24 sums once more.
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-24: math.fma
+func.func @scores(%qt: memref<64x48xf32>, %k: !k, %from: index, %count: index, %mx: memref<48xf32>, %s: memref<128x48xf32>,
+                  %lo: index, %hi: index, %positions: memref<48xi32>) {
+  attn.tile_scores %qt, %k[%from for %count] max %mx into %s full(%lo, %hi) positions %positions : memref<48xi32> mask {
+  ^bb0(%q: index, %kv: index):
+    %allowed = arith.cmpi sge, %q, %kv : index
+    attn.yield %allowed : i1
+  } key_tile 8 lanes 16 : memref<64x48xf32>, !k, memref<48xf32> to memref<128x48xf32>
+  return
+}
+
+// One scalef a weight; no call, no select of -infinity.
+// CHECK-LABEL: func.func @softmax
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// CHECK-NOT: llvm.call_intrinsic
+// CHECK: return
+func.func @softmax(%s: memref<128x16xf32>, %count: index, %m: memref<16xf32>, %mx: memref<16xf32>, %l: memref<16xf32>,
+                   %alpha: memref<16xf32>) {
+  attn.tile_softmax %s[%count] state %m, %mx, %l alpha %alpha key_tile 8 lanes 16 : memref<128x16xf32>, memref<16xf32>
+  return
+}
+
+// A head of 20 is two tiles of 8 features and one of 4.
+// CHECK-LABEL: func.func @combine
+// CHECK: scf.for
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK: %{{.*}}:4 = scf.for
+func.func @combine(%p: memref<128x16xf32>, %v: memref<?x20xf32>, %from: index, %count: index, %alpha: memref<16xf32>,
+                   %o: memref<20x16xf32>) {
+  attn.tile_combine %p, %v[%from for %count] alpha %alpha into %o head_tile 8 lanes 16
+    : memref<128x16xf32>, memref<?x20xf32>, memref<16xf32> to memref<20x16xf32>
+  return
+}
+
+// Three rows, keys in lanes: 16 rows of K are turned (64 shuffles a block of 16 features).
+// CHECK-LABEL: func.func @few_rows
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-NOT: vector.shuffle
+// CHECK: vector.reduction <maxnumf>
+func.func @few_rows(%qt: memref<3x64xf32>, %k: !k, %from: index, %count: index, %mx: memref<3xf32>, %s: memref<3x128xf32>) {
+  attn.tile_scores %qt, %k[%from for %count] max %mx into %s key_tile 16 lanes 16 {attn.keys_in_lanes}
+    : memref<3x64xf32>, !k, memref<3xf32> to memref<3x128xf32>
+  return
+}
