@@ -171,16 +171,24 @@ static Value view(OpBuilder &b, Location loc, Value base, Value offset,
                   ArrayRef<OpFoldResult> sizes,
                   ArrayRef<OpFoldResult> strides) {
   SmallVector<int64_t> shape, steps;
-  for (auto [size, stride] : llvm::zip_equal(sizes, strides)) {
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-    steps.push_back(getConstantIntValue(stride).value_or(ShapedType::kDynamic));
-  }
+  // A constant may come as a value; the type and the op must both know it.
+  auto fold = [&](ArrayRef<OpFoldResult> given, SmallVector<int64_t> &known) {
+    SmallVector<OpFoldResult> out;
+    for (OpFoldResult one : given) {
+      std::optional<int64_t> constant = getConstantIntValue(one);
+      known.push_back(constant.value_or(ShapedType::kDynamic));
+      out.push_back(constant ? OpFoldResult(b.getIndexAttr(*constant)) : one);
+    }
+    return out;
+  };
+  SmallVector<OpFoldResult> folded = fold(sizes, shape),
+                            steppedBy = fold(strides, steps);
   auto layout =
       StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, steps);
   auto type = MemRefType::get(
       shape, cast<MemRefType>(base.getType()).getElementType(), layout);
   return memref::ReinterpretCastOp::create(
-      b, loc, type, base, OpFoldResult(offset), sizes, strides);
+      b, loc, type, base, OpFoldResult(offset), folded, steppedBy);
 }
 
 Value AttentionViews::grouped(Value base, const Segment &segment,

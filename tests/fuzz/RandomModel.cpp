@@ -91,6 +91,7 @@ RandomModel RandomModel::make(uint64_t seed) {
   m.headNorm = dice.once(5);
   m.positions = dice.once(3);
   m.parallel = dice.once(5);
+  m.fixed = dice.once(4) ? dice.between(1, 40) : 0;
   return m;
 }
 
@@ -186,14 +187,15 @@ std::string RandomModel::yaml() const {
                         ? ""
                         : "let:\n  slope: {weight: slope, shape: [heads]}\n";
   std::string lead = batch ? "batch, " : "";
+  std::string length = fixed ? number(fixed) : "any";
   if (kind == Attention) {
     auto axes = [&](const std::string &sequence, const std::string &heads) {
       return "f32[" + lead +
              (headsLast ? sequence + ", " + heads : heads + ", " + sequence) +
              ", head]";
     };
-    return out + "dims: {" + dims + ", q: any, kv: any}\n" + let +
-           "inputs:\n  q: " + axes("q", "heads") +
+    return out + "dims: {" + dims + ", q: " + length + ", kv: " + length +
+           "}\n" + let + "inputs:\n  q: " + axes("q", "heads") +
            "\n  k: " + axes("kv", "kv_heads") +
            "\n  v: " + axes("kv", "kv_heads") + "\noutputs:\n  out:\n    - " +
            attention() + "\n";
@@ -201,7 +203,7 @@ std::string RandomModel::yaml() const {
   bool hasTokens = kind != Block;
   dims += ", model: " + number(model) + ", ffn: " + number(ffn) +
           ", layers: " + number(layers);
-  dims += hasTokens ? ", vocab: " + number(vocab) : ", token: any";
+  dims += hasTokens ? ", vocab: " + number(vocab) : ", token: " + length;
   if (hasTokens)
     out += "context: 64\n";
   out += "dims: {" + dims + "}\n" + let + blocks();
@@ -255,6 +257,7 @@ std::vector<RandomModel> RandomModel::smaller() const {
   with(&RandomModel::adjacent, false);
   with(&RandomModel::headsLast, false);
   with(&RandomModel::batch, int64_t(0));
+  with(&RandomModel::fixed, int64_t(0));
   with(&RandomModel::kvHeads, int64_t(1));
   with(&RandomModel::heads, kvHeads);
   with(&RandomModel::head, int64_t(2));

@@ -21,6 +21,7 @@ struct RandomModel {
   uint64_t seed = 0;
   Kind kind = Attention;
   int64_t batch = 0; // 0: no such axis
+  int64_t fixed = 0; // positions of plain tensors; 0: known when it runs
   int64_t heads = 1, kvHeads = 1, head = 4;
   int64_t model = 8, ffn = 8, layers = 1, vocab = 7;
   bool headsLast =
