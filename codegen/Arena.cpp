@@ -43,7 +43,7 @@ FunctionArena::FunctionArena(func::FuncOp function) {
           bytes *= size;
         else if (!buffer)
           axes.push_back(name);
-      bytes = llvm::alignTo(bytes, 64);
+      bytes = llvm::alignTo(bytes, axes.size() > 1 ? 4 : 64);
       for (StringAttr &axis : axes)
         if (StringAttr elsewhere = names.lookup(axis))
           axis = elsewhere;

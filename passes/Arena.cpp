@@ -21,8 +21,10 @@ Buffer bufferOf(RankedTensorType type) {
   llvm::sort(axes, [](StringAttr a, StringAttr b) {
     return a.getValue() < b.getValue();
   });
+  // A row starts a cache line; a score of a pair would waste most of one.
+  int64_t unit = axes.size() > 1 ? 4 : 64;
   return {AxesAttr::get(type.getContext(), axes),
-          (int64_t)llvm::alignTo(bytes, 64), 0, 0};
+          (int64_t)llvm::alignTo(bytes, unit), 0, 0};
 }
 
 int64_t &bytesOf(ArenaSize &size, AxesAttr axes) {

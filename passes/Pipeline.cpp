@@ -15,6 +15,11 @@ static constexpr llvm::StringRef fusions[] = {"fuse-mask-softmax",
                                               "fuse-attention", "merge-linears",
                                               "fuse-prologue", "fuse-epilogue"};
 
+// What a model also builds without: its attentions then visit every key under
+// the mask, its tiles have one default shape, its tensors never share memory.
+static constexpr llvm::StringRef plans[] = {"tile-bounds", "schedule",
+                                            "plan-buffers"};
+
 llvm::ArrayRef<llvm::StringRef> fusionNames() { return fusions; }
 
 static StringRef shortName(StringRef flag) {
@@ -24,20 +29,26 @@ static StringRef shortName(StringRef flag) {
 
 std::string whyUnusable(const PipelineOptions &options) {
   for (StringRef name : options.disable)
-    if (!llvm::is_contained(fusions, shortName(name)))
+    if (!llvm::is_contained(fusions, shortName(name)) &&
+        !llvm::is_contained(plans, shortName(name)))
       return ("there is no fusion `" + name + "`; the fusions are " +
               llvm::join(fusionNames(), ", "))
           .str();
   return {};
 }
 
+static void addUnlessDisabled(OpPassManager &pm, const PipelineOptions &options,
+                              std::unique_ptr<Pass> pass) {
+  auto isThis = [&](StringRef name) {
+    return shortName(name) == shortName(pass->getArgument());
+  };
+  if (llvm::none_of(options.disable, isThis))
+    pm.addPass(std::move(pass));
+}
+
 void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
   auto unlessDisabled = [&](std::unique_ptr<Pass> pass) {
-    auto isThis = [&](StringRef name) {
-      return shortName(name) == shortName(pass->getArgument());
-    };
-    if (llvm::none_of(options.disable, isThis))
-      pm.addPass(std::move(pass));
+    addUnlessDisabled(pm, options, std::move(pass));
   };
   unlessDisabled(createFuseMaskSoftmax());
   unlessDisabled(createFuseAttention());
@@ -51,9 +62,10 @@ void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 void buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
-  pm.addPass(createSchedule({options.scheduleFile, options.numerics}));
-  pm.addPass(createTileBounds());
-  pm.addPass(createPlanBuffers());
+  addUnlessDisabled(pm, options,
+                    createSchedule({options.scheduleFile, options.numerics}));
+  addUnlessDisabled(pm, options, createTileBounds());
+  addUnlessDisabled(pm, options, createPlanBuffers());
 }
 
 namespace {

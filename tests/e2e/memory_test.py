@@ -25,7 +25,7 @@ class Memory(EndToEnd):
         self.assertLess(middle, 100 << 20)
 
     def test_attention_that_is_not_fused_grows_with_the_square(self):
-        lengths = (2048, 4096, 8192)
+        lengths = (4096, 8192, 16384)
         short, middle, long = self.peaks(lengths, UNFUSED)
         self.assertGreater((long - middle) / (middle - short), 3.4)
         # The scores alone: [length, length] f32.

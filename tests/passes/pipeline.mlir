@@ -44,7 +44,7 @@
 // Stored scores: memory grows with the square of the length.
 // NO-ATTENTION: attn.scores
 // NO-ATTENTION: attn.masked_softmax
-// QUADRATIC: Remark="@step takes {{.*}}, 128 bytes a kv x token of the arena
+// QUADRATIC: Remark="@step takes {{.*}}, 32 bytes a kv x token of the arena
 
 // NO-MERGE-LABEL: @layer
 // NO-MERGE-COUNT-7: attn.fused_linear

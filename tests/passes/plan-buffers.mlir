@@ -26,17 +26,17 @@ func.func @chain(%x: !x) -> !x {
 !q = tensor<?x4x16xf32, #attn.axes<[token, heads, head]>>
 !s = tensor<4x?x?xf32, #attn.axes<[heads, token, kv]>>
 // CHECK-LABEL: @classes
-// CHECK-SAME: attn.arena = [#attn.buffer<<[kv, token]>, offset = 0, stride = 128>, #attn.buffer<<[token]>, offset = 0, stride = 256>]
-// expected-remark@below {{@classes takes 128 bytes a kv x token, 256 bytes a token of the arena}}
+// CHECK-SAME: attn.arena = [#attn.buffer<<[kv, token]>, offset = 0, stride = 32>, #attn.buffer<<[token]>, offset = 0, stride = 256>]
+// expected-remark@below {{@classes takes 32 bytes a kv x token, 256 bytes a token of the arena}}
 func.func @classes(%q: !q, %cache: !attn.cache<4 by 16, f32>, %rows: !attn.ragged<token>, %w: !attn.weight<[64, 64], f32>)
     -> tensor<?x64xf32, #attn.axes<[token, model]>> {
-  // CHECK: attn.scores {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 0, stride = 64>
+  // CHECK: attn.scores {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 0, stride = 16>
   %s = attn.scores %q, %cache q_rows(%rows : !attn.ragged<token>) {scale = 0.25, q_axis = "token", kv_axis = "kv"}
       : !q, !attn.cache<4 by 16, f32> -> !s
   // The mask works on each element alone: in place.
-  // CHECK: attn.mask {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 0, stride = 64>
+  // CHECK: attn.mask {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 0, stride = 16>
   %m = attn.mask %s rows(%rows : !attn.ragged<token>) where <(q, kv) : "q - kv >= 0"> : !s
-  // CHECK: attn.softmax {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 64, stride = 64>
+  // CHECK: attn.softmax {{.*}}attn.buffer = #attn.buffer<<[kv, token]>, offset = 16, stride = 16>
   %p = attn.softmax %m over "kv" : !s
   // CHECK: attn.combine {{.*}}attn.buffer = #attn.buffer<<[token]>, offset = 0, stride = 256>
   %o = attn.combine %p, %cache q_rows(%rows : !attn.ragged<token>) {kv_axis = "kv"} : !s, !attn.cache<4 by 16, f32> -> !q
