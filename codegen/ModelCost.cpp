@@ -16,18 +16,18 @@ class Cost {
 public:
   explicit Cost(ModelInfo &info) : info(info) {}
 
-  /// All ops of a function, `times` over.
-  void function(func::FuncOp function, double times) {
+  /// All ops of a function and of what it calls.
+  void function(func::FuncOp function) {
     for (Operation &op : function.getBody().front()) {
       if (auto call = dyn_cast<func::CallOp>(op))
-        this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()), times);
+        this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()));
       else if (auto linear = dyn_cast<FusedLinearOp>(op))
         for (Value weight : linear.getWeights())
-          product(linear.getX().getType(), 2 * times * cast<WeightType>(weight.getType()).getShape()[0]);
+          product(linear.getX().getType(), 2.0 * cast<WeightType>(weight.getType()).getShape()[0]);
       else if (auto linear = dyn_cast<LinearOp>(op))
-        product(linear.getX().getType(), 2 * times * cast<WeightType>(linear.getWeight().getType()).getShape()[0]);
+        product(linear.getX().getType(), 2.0 * cast<WeightType>(linear.getWeight().getType()).getShape()[0]);
       else if (auto attention = dyn_cast<AttentionOp>(op))
-        pairs(attention, times);
+        pairs(attention);
     }
   }
   /// False when some op has no closed figure.
@@ -47,7 +47,7 @@ private:
   uint32_t number(StringRef axis) { return llvm::find(info.axes, axis.str()) - info.axes.begin(); }
 
   /// 4 * head for each allowed pair: all, causal, or a causal window of W (from W queries on).
-  void pairs(AttentionOp op, double times) {
+  void pairs(AttentionOp op) {
     auto keys = dyn_cast<RankedTensorType>(op.getK().getType());
     MaskAttr mask = op.getMask();
     if (!keys || op.getQRows() || mask.getDisjuncts().size() != 1) {
@@ -55,7 +55,6 @@ private:
       return;
     }
     auto q = cast<RankedTensorType>(op.getQ().getType());
-    auto oneKey = [&](double flops) { product(q, flops); };
     auto axisSize = [&](Type type, StringRef axis, double flops) {
       int64_t size = cast<RankedTensorType>(type).getDimSize(*findAxis(type, axis));
       if (ShapedType::isDynamic(size))
@@ -64,7 +63,7 @@ private:
         product(q, flops * size);
     };
     if (mask.allowsAll()) {
-      axisSize(keys, op.getKvAxis(), 4 * times);
+      axisSize(keys, op.getKvAxis(), 4);
       return;
     }
     // Constraints q - kv >= 0 and kv - q + W - 1 >= 0.
@@ -84,15 +83,15 @@ private:
     }
     known &= causal;
     if (window) {
-      oneKey(4 * times * window);
+      product(q, 4.0 * window);
       // The first W - 1 queries see less; a constant, once a head.
       double heads = cast<RankedTensorType>(op.getQ().getType()).getShape().back();
       if (findAxis(q, axis::Heads))
         heads *= q.getDimSize(*findAxis(q, axis::Heads));
-      info.cost.push_back({{}, -2.0 * times * window * (window - 1) * heads});
+      info.cost.push_back({{}, -2.0 * window * (window - 1) * heads});
     } else {
-      axisSize(q, op.getQAxis(), 2 * times);
-      oneKey(2 * times);
+      axisSize(q, op.getQAxis(), 2);
+      product(q, 2);
     }
   }
 
@@ -107,7 +106,7 @@ void addCost(ModelInfo &info, ModuleOp scheduled) {
   Cost cost(info);
   for (auto function : scheduled.getOps<func::FuncOp>())
     if (function->hasAttr("attn.entry"))
-      cost.function(function, 1);
+      cost.function(function);
   if (!cost.known)
     info.cost.clear();
 }

@@ -178,7 +178,6 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
 }
 
 void emitRowKernel(Emit &e, Kernel &kernel, Operation *op) {
-  Value result = op->getResult(0);
   Value rows;
   int64_t columns;
   if (auto target = kernel.targets[0].getDefiningOp<FromMemoryOp>()) {
@@ -199,7 +198,6 @@ void emitRowKernel(Emit &e, Kernel &kernel, Operation *op) {
   e.b.createBlock(&tile.getEpilogue());
   IRMapping mapping = kernel.bound;
   Operation *copy = e.b.clone(*op, mapping);
-  (void)result;
   YieldOp::create(e.b, e.loc, copy->getResults());
 }
 

@@ -9,6 +9,8 @@ MODEL = "examples/sums/sums.yaml"
 VOCABULARY = json.loads((SOURCE / "examples/sums/tokenizer.json").read_text())["model"]["vocab"]
 BEGIN, END = VOCABULARY["<s>"], VOCABULARY["</s>"]
 FUSIONS = ["fuse-mask-softmax", "fuse-attention", "merge-linears", "fuse-prologue", "fuse-epilogue"]
+# Passes that plan instead of fusing: a model builds without them too.
+PLANS = ["tile-bounds", "schedule", "plan-buffers"]
 
 
 def tokens(text):
@@ -52,13 +54,13 @@ class Sums(EndToEnd):
             self.assertClose(self.logits(program, ids), expected, 1e-4)
 
     def test_each_fusion_can_be_switched_off(self):
-        for fusion in FUSIONS:
+        for fusion in FUSIONS + PLANS:
             program = self.build(MODEL, f"--disable={fusion}")
             for ids, expected in self.goldens():
                 self.assertClose(self.logits(program, ids), expected, 1e-4, f"without {fusion}")
 
     def test_all_fusions_switched_off(self):
-        program = self.build(MODEL, "--disable=" + ",".join(FUSIONS))
+        program = self.build(MODEL, "--disable=" + ",".join(FUSIONS + PLANS))
         for ids, expected in self.goldens():
             self.assertClose(self.logits(program, ids), expected, 1e-4)
 
