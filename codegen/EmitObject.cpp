@@ -26,6 +26,8 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(TargetAttr target) {
   std::string error;
   const llvm::Target *x86 = llvm::TargetRegistry::lookupTarget(triple, error);
   llvm::TargetOptions options;
+  // Assembly says which block is in which loop and what is a spill: scripts/instruction-counts reads that.
+  options.MCOptions.AsmVerbose = true;
   return std::unique_ptr<llvm::TargetMachine>(
       x86->createTargetMachine(triple, "x86-64", target.getFeatures().getValue(), options, llvm::Reloc::PIC_, {},
                                llvm::CodeGenOptLevel::Default));
