@@ -100,6 +100,35 @@ private:
 
 } // namespace
 
+namespace {
+/// Some range of full tiles goes from the first key to the queries.
+bool seesEveryEarlierKey(AttentionOp op) {
+  auto isFirst = [](AffineMap map) { return map.isConstant() && llvm::all_of(map.getConstantResults(), [](int64_t bound) { return bound <= 0; }); };
+  return op.getTileBounds() && llvm::any_of(op.getTileBounds()->getLoops(), [&](TileLoopAttr loop) {
+           return loop.getFull() && isFirst(loop.getLower()) && loop.getUpper().isFunctionOfSymbol(0) &&
+                  loop.getUpper().getNumResults() == 1;
+         });
+}
+
+uint64_t cacheBytesPerPosition(func::FuncOp function) {
+  uint64_t bytes = 0;
+  function.walk([&](Operation *op) {
+    if (auto call = dyn_cast<func::CallOp>(op))
+      bytes += cacheBytesPerPosition(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()));
+    else if (auto attention = dyn_cast<AttentionOp>(op))
+      if (auto cache = dyn_cast<CacheType>(attention.getK().getType()); cache && seesEveryEarlierKey(attention))
+        bytes += 2 * cache.getKvHeads() * cache.getHead() * cache.getElement().getIntOrFloatBitWidth() / 8;
+  });
+  return bytes;
+}
+} // namespace
+
+void addCacheReads(ModelInfo &info, ModuleOp scheduled) {
+  for (auto function : scheduled.getOps<func::FuncOp>())
+    if (function->hasAttr("attn.entry"))
+      info.cacheBytesPerPosition += cacheBytesPerPosition(function);
+}
+
 void addCost(ModelInfo &info, ModuleOp scheduled) {
   if (info.kind != ModelKind::Tensors)
     return;

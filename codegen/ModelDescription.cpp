@@ -154,6 +154,7 @@ void addMemoryPlan(ModelInfo &info, ModuleOp scheduled, ModuleOp tiled) {
       addRegions(function, true);
   info.arena.insert(info.arena.begin(), own.begin(), own.end());
   addCost(info, scheduled);
+  addCacheReads(info, scheduled);
 }
 
 } // namespace heed

@@ -43,6 +43,19 @@ struct RowCode : TileCode {
   void storeScalar(Value value, Value memref, ValueRange at) const {
     memref::StoreOp::create(b, loc, value, memref, at);
   }
+  /// Asks for rows row … row + count - 1 of keys or values: a few rows of
+  /// queries wait for memory, not for arithmetic.
+  void prefetch(Value memref, Value row, int64_t count) const {
+    constexpr int64_t line = 64 / sizeof(float);
+    Value last = addIndex(memref::DimOp::create(b, loc, memref, 0), -1);
+    for (int64_t i = 0; i < count; ++i) {
+      Value at = minIndex(addIndex(row, i), last);
+      for (int64_t d = 0; d < head; d += line)
+        memref::PrefetchOp::create(b, loc, memref, ValueRange{at, index(d)},
+                                   /*isWrite=*/false, /*localityHint=*/3,
+                                   /*isDataCache=*/true);
+    }
+  }
   /// Lanes may be added in any order: it is the same for every call.
   Value reduce(vector::CombiningKind kind, Value x) const {
     auto flags = arith::FastMathFlags::reassoc | arith::FastMathFlags::nnan |
@@ -210,6 +223,7 @@ private:
   TileCode::Values products(Value key) {
     TileCode::Values keys;
     Value first = c.addIndex(op.getFrom(), key), last = lastKey();
+    c.prefetch(op.getK(), c.addIndex(first, 2 * c.lanes), c.lanes);
     for (int64_t i = 0; i < c.lanes; ++i)
       keys.push_back(c.minIndex(c.addIndex(first, i), last));
     // Several sums a row, or the latency of the FMA bounds a few rows.
@@ -298,6 +312,8 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
         [&](Value key, ValueRange carried) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
+          if (first == 0)
+            c.prefetch(op.getV(), c.addIndex(kv, 4 * c.lanes), 1);
           for (int64_t v = 0; v < vectors; ++v)
             values.push_back(c.loadVector(op.getV(),
                                           {kv, c.index((first + v) * c.lanes)},

@@ -68,6 +68,7 @@ struct Matmul {
   void passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count);
   void registerTile(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
   void oneRow();
+  void prefetch(ArrayRef<Value> groups);
   void oneRowPanels(Value first, Value last, int64_t count);
 };
 
@@ -219,6 +220,16 @@ void Matmul::block() {
   });
 }
 
+/// One row waits for memory: groups are asked for well before their turn, across the ends of pages, of panels and of
+/// the weight, behind which the next kernel's lies.
+void Matmul::prefetch(ArrayRef<Value> groups) {
+  constexpr int64_t ahead = 16384, line = 64;
+  for (Value group : groups)
+    for (int64_t byte = 0; byte < codec.group().bytes; byte += line)
+      memref::PrefetchOp::create(e.b, e.loc, bytes, ValueRange{e.add(group, ahead + byte)}, /*isWrite=*/false,
+                                 /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 /// One row: `count` panels side by side, k in groups.
 void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
   int64_t end = llvm::alignTo(in, codec.group().depth);
@@ -229,6 +240,7 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
       SmallVector<Value> at, next(carried);
       for (int64_t p = 0; p < count; ++p)
         at.push_back(e.add(panelAt(e.add(number, p)), from));
+      prefetch(at);
       codec.dot(bytes, at, op.getX(), k, op.getScratch(), e.mul(group, WeightCodec::kSplitBytes), next);
       return next;
     });

@@ -36,7 +36,8 @@ public:
 
 private:
   Status openSession(unsigned slots);
-  Status fillPeaks();
+  /// `bytes`: what a token reads.
+  Status fillPeaks(uint64_t bytes);
   double prefillCost(size_t tokens) const;
   Result<double> feed(size_t first, size_t count);
   Result<double> sentences(size_t batch, size_t length);
@@ -50,6 +51,7 @@ private:
   Random random{1};
   std::unique_ptr<Session> session;
   double fma = 0, read = 0;
+  uint64_t tokenBytes = 0; // that decoding one token reads
   std::vector<uint8_t> buffer; // where weights cannot stand for the bytes read
   std::vector<Figure> figures;
 };
@@ -64,13 +66,13 @@ Status Bench::openSession(unsigned slots) {
 }
 
 /// One more sample of the machine's peaks, between samples of the model.
-Status Bench::fillPeaks() {
+Status Bench::fillPeaks(uint64_t bytes) {
   ThreadPool &pool = model.threadPool();
   fma = std::max(fma, fmaRate(pool, model.threads()));
-  uint64_t bytes = model.info().weightBytesPerToken;
   if (bytes == 0)
     return {};
-  // The mapped weights themselves: the same pages as the model reads.
+  // The mapped weights themselves: the same pages as the model reads. Keys and
+  // values stand beside them.
   Bytes weights = model.weights();
   if (bytes > weights.size()) {
     buffer.resize(bytes, 1);
@@ -96,35 +98,54 @@ Result<double> Bench::feed(size_t first, size_t count) {
 Status Bench::decoder(size_t prompt, size_t tokens) {
   if (Status opened = openSession(1); !opened)
     return opened;
-  double first = 0, prefill = 1e30, decode = 1e30;
-  Progress progress;
-  for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = fillPeaks(); !done)
-      return done;
-    Result<double> took = feed(0, prompt);
+  const ModelInfo &info = model.info();
+  tokenBytes =
+      info.weightBytesPerToken + info.cacheBytesPerPosition * (prompt + tokens);
+  // With several threads one alone is timed too, in between.
+  struct {
+    unsigned threads;
+    double prefill = 1e30, decode = 1e30;
+  } all{model.threads()}, one{1};
+  auto time = [&](auto &at, size_t first, size_t count) -> Status {
+    session->useThreads(at.threads);
+    Result<double> took = feed(first, count);
     if (!took)
       return took.error();
+    double &best = first == 0 ? at.prefill : at.decode;
+    best = std::min(best, *took);
+    return {};
+  };
+  auto timeBoth = [&](size_t first, size_t count) -> Status {
+    Status done = time(all, first, count);
+    return done && all.threads > 1 ? time(one, first, count) : done;
+  };
+  Progress progress;
+  double first = 0;
+  for (unsigned round = 0; round < rounds; ++round) {
+    if (Status done = timeBoth(0, prompt); !done)
+      return done;
     if (round == 0)
-      first = *took;
-    prefill = std::min(prefill, *took);
+      first = all.prefill;
     for (size_t i = 0; i < tokens; ++i) {
       // Between tokens, so that both meet the same neighbours.
-      if (i % 8 == 7)
-        if (Status done = fillPeaks(); !done)
+      if (i % 8 == 0)
+        if (Status done = fillPeaks(tokenBytes); !done)
           return done;
-      took = feed(prompt + i, 1);
-      if (!took)
-        return took.error();
-      decode = std::min(decode, *took);
+      if (Status done = timeBoth(prompt + i, 1); !done)
+        return done;
     }
     progress.show("rounds", round + 1, rounds);
   }
   double flops = prefillCost(prompt);
-  add(concat("prefill of ", prompt, " tokens"), double(prompt) / prefill,
-      "tokens/s", flops / prefill / fma, "the FMA peak");
-  double bytes = static_cast<double>(model.info().weightBytesPerToken);
-  add(concat("decode after ", prompt, " tokens"), 1 / decode, "tokens/s",
-      read > 0 ? bytes / decode / read : 0, "the read bandwidth");
+  add(concat("prefill of ", prompt, " tokens"), double(prompt) / all.prefill,
+      "tokens/s", flops / all.prefill / fma, "the FMA peak");
+  add(concat("decode after ", prompt, " tokens"), 1 / all.decode, "tokens/s",
+      read > 0 ? double(tokenBytes) / all.decode / read : 0,
+      "the read bandwidth");
+  if (all.threads > 1) {
+    add("prefill, beside one thread", one.prefill / all.prefill, "times");
+    add("decode, beside one thread", one.decode / all.decode, "times");
+  }
   add(concat("first token after a prompt of ", prompt,
              " tokens, start and all"),
       (opened + first) * 1e3, "ms");
@@ -176,7 +197,7 @@ Status Bench::encoder() {
   } cases[] = {{1, 32}, {32, 128}};
   Progress progress;
   for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = fillPeaks(); !done)
+    if (Status done = fillPeaks(0); !done)
       return done;
     for (auto &c : cases) {
       c.length = std::min<size_t>(c.length, model.info().context);
@@ -205,7 +226,7 @@ Status Bench::tensors(const RandomInputs &inputs) {
   double best = 1e30, spent = 0;
   Progress progress;
   for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = fillPeaks(); !done)
+    if (Status done = fillPeaks(0); !done)
       return done;
     // Short calls many times: about 50 ms a round.
     double until = secondsNow() + 0.05;
@@ -290,7 +311,7 @@ std::string Bench::text(bool json) const {
   if (read > 0)
     out +=
         concat(", reading the ",
-               fixedNumber(double(model.info().weightBytesPerToken) / 1e6, 1),
+               fixedNumber(double(tokenBytes) / 1e6, 1),
                " MB of one token ", fixedNumber(read / 1e9, 1), " GB/s");
   out += fma > 0 ? "\n" : "";
   for (const Figure &figure : figures) {

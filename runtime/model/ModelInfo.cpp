@@ -14,7 +14,7 @@
 using namespace heed;
 
 static constexpr std::string_view magic = "heedinfo";
-static constexpr uint32_t version = 1;
+static constexpr uint32_t version = 2;
 /// No list or string of a model comes near; a damaged count must not allocate.
 static constexpr uint32_t mostElements = 1 << 16;
 
@@ -120,6 +120,7 @@ std::string ModelInfo::encode() const {
   to.number(flopsPerToken);
   to.number(flopsPerOutput);
   to.number(weightBytesPerToken);
+  to.number(cacheBytesPerPosition);
   to.text(bos);
   to.text(chat);
   return std::move(to.bytes);
@@ -268,6 +269,7 @@ Result<ModelInfo> ModelInfo::decode(std::span<const char> bytes) {
   from.number(info.flopsPerToken);
   from.number(info.flopsPerOutput);
   from.number(info.weightBytesPerToken);
+  from.number(info.cacheBytesPerPosition);
   from.text(info.bos);
   from.text(info.chat);
   if (!from.atEnd())

@@ -83,6 +83,7 @@ struct ModelInfo {
   uint64_t flopsPerToken = 0;       // of the linears that every token goes through, 2 * weights
   uint64_t flopsPerOutput = 0;      // of those that only wanted rows go through (logits)
   uint64_t weightBytesPerToken = 0; // packed bytes that one decoded token reads
+  uint64_t cacheBytesPerPosition = 0; // that a decoded token reads for every earlier position, of layers without a window
   std::string bos, chat;            // reserved: what the tokenizer table does not say
 
   /// The bytes of this value, versioned.
