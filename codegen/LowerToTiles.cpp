@@ -74,6 +74,7 @@ private:
   Value axisSize(StringAttr name);
   SmallVector<Value> sizes(RankedTensorType type);
   MemoryValue allocate(OpResult result);
+  Value scratchBytes();
   SmallVector<Value> entryCache(unsigned number);
   void copyResults();
 
@@ -176,12 +177,11 @@ void FunctionLowering::lowerKernel(Operation *op) {
 LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
   std::string name = ("attention_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
-  {
-    OpBuilder builder(b.getContext());
-    builder.setInsertionPointToEnd(module.getBody());
-    if (!emitAttentionKernel(builder, op, target, name))
-      return failure();
-  }
+  OpBuilder builder(b.getContext());
+  builder.setInsertionPointToEnd(module.getBody());
+  AttentionKernels kernels = emitAttentionKernels(builder, op, target, name);
+  if (!kernels.compute)
+    return failure();
   scratch = std::max(scratch, attentionScratchBytes(op, target));
   e.loc = op.getLoc();
   memory[op.getResult()] = allocate(cast<OpResult>(op.getResult()));
@@ -249,6 +249,9 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
     case AttentionArgKind::Scratch:
       operands.push_back(threadScratch);
       break;
+    case AttentionArgKind::ScratchStride:
+      operands.push_back(scratchBytes());
+      break;
     case AttentionArgKind::Thread:
       operands.push_back(context.thread);
       break;
@@ -257,8 +260,12 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
       break;
     }
   }
-  func::CallOp::create(b, op.getLoc(), name, TypeRange(), operands);
-  barrier();
+  for (func::FuncOp kernel : {kernels.compute, kernels.join}) {
+    if (!kernel)
+      continue;
+    func::CallOp::create(b, op.getLoc(), kernel.getName(), TypeRange(), operands);
+    barrier();
+  }
   return success();
 }
 
@@ -308,6 +315,13 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     return op->emitOpError("has no kernel for a linear of each head on its own; merge the heads first");
   lowerKernel(op);
   return success();
+}
+
+/// Bytes of each thread's scratch: known when all kernels are made. Until then the constant is one that nothing folds away.
+Value FunctionLowering::scratchBytes() {
+  Value bytes = e.index(std::numeric_limits<int32_t>::max());
+  bytes.getDefiningOp()->setAttr("attn.scratch", b.getUnitAttr());
+  return bytes;
 }
 
 /// Offset of cache `number` of the entry, times the capacity; the stride of a slot; the capacity.
@@ -361,10 +375,8 @@ LogicalResult FunctionLowering::run() {
 
   ValueRange rest = body->getArguments().drop_front(leading);
   if (entry) {
-    // Threads' scratch comes first in the arena; how much is known when all kernels are made. Until then the constant is
-    // one that nothing folds away.
-    Value bytes = e.index(std::numeric_limits<int32_t>::max());
-    bytes.getDefiningOp()->setAttr("attn.scratch", b.getUnitAttr());
+    // Threads' scratch comes first in the arena.
+    Value bytes = scratchBytes();
     threadScratch = e.view(context.arena, e.mul(bytes, context.thread), b.getI8Type(), bytes);
     Value start = e.mul(bytes, context.threads);
     context.arena = e.view(context.arena, start, b.getI8Type(), e.sub(e.sizeOf(context.arena), start));

@@ -82,6 +82,7 @@ SmallVector<AttentionArg> attentionArguments(AttentionOp op) {
   for (Value table : lookups)
     add(Kind::LookupTable, f32, table);
   add(Kind::Scratch, buffer(IntegerType::get(context, 8)));
+  add(Kind::ScratchStride, index);
   add(Kind::Thread, index);
   add(Kind::Threads, index);
   return args;

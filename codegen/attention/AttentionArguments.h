@@ -27,12 +27,14 @@ enum class AttentionArgKind {
   KeySlots,  // memref<?xi64> [sequences]: the slot of each sequence. Cache only
   Sinks,     // memref<?xf32> [heads]
   MaskTable, // memref<?xi32>: the tensor `value`, dense
-  MaskSymbol,  // index: the named integer `name` of the mask
-  LookupTable, // memref<?xf32>: the table `value` of attn.lookup, row-major
-  Scratch,     // memref<?xi8>: attentionScratchBytes() bytes of this thread,
-               // 64-byte aligned
-  Thread,      // index: this thread, from 0
-  Threads,     // index: how many threads call the kernel
+  MaskSymbol,    // index: the named integer `name` of the mask
+  LookupTable,   // memref<?xf32>: the table `value` of attn.lookup, row-major
+  Scratch,       // memref<?xi8>: attentionScratchBytes() bytes of this thread,
+                 // 64-byte aligned
+  ScratchStride, // index, bytes: the scratch of thread t lies (t - thread)
+                 // strides from this thread's
+  Thread,        // index: this thread, from 0
+  Threads,       // index: how many threads call the kernel
 };
 
 struct AttentionArg {

@@ -2,6 +2,7 @@
 #include "codegen/attention/AttentionKernel.h"
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/attention/AttentionViews.h"
+#include "codegen/attention/KeySpans.h"
 #include "codegen/attention/KeysInLanes.h"
 #include "codegen/attention/MaskCode.h"
 #include "ir/Axes.h"
@@ -28,41 +29,201 @@ public:
     group = tiling.group;
     perHead = group != heads / kvHeads;
     rule = !op.getScore().empty();
+    few = tiling.fewRows();
     if (auto bounds = op.getTileBounds())
       loops = llvm::to_vector(bounds->getLoops());
     else
       loops.push_back(everyKey(op.getMask().allowsAll()));
   }
 
-  void emit() {
-    Value total = overItems(
-        index(0), [&](Item &item, Value sum) { return add(sum, cost(item)); });
-    Value threads = views.get(AttentionArgKind::Threads),
-          thread = views.get(AttentionArgKind::Thread);
+  /// This thread's part of all items.
+  void emitCompute() {
+    findTotal();
     overItems(index(0), [&](Item &item, Value before) {
-      // The thread of the item's middle, where the whole work is `threads`
-      // equal parts.
-      Value work = cost(item);
-      Value middle = mul(add(add(before, before), work), threads);
-      Value owner = arith::DivUIOp::create(b, loc, middle, add(total, total));
-      Value mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                         owner, thread);
-      scf::IfOp::create(b, loc, mine, [&](OpBuilder &, Location) {
-        compute(item);
-        scf::YieldOp::create(b, loc);
+      return overSpans(item, before, [&](Item &span, Value i, Value before) {
+        Value mine = equal(owner(before, cost(span)), thread);
+        when(mine, [&] {
+          if (!few)
+            return computeWith(item, tiling.tiles);
+          when(
+              isFew(item), [&] { computeSpan(item, span, i); },
+              [&] { computeWith(item, ArrayRef(tiling.tiles).drop_back()); });
+        });
       });
-      return add(before, work);
+    });
+  }
+
+  /// Joins the spans of the items that this thread began and others ended.
+  void emitJoin() {
+    findTotal();
+    overItems(index(0), [&](Item &item, Value before) {
+      Value first = firstOwner(item, before), last = lastOwner(item, before);
+      Value shared =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, first, last);
+      when(both(equal(first, thread), shared), [&] {
+        TileCode c(b, loc, tiling.lanes);
+        RowState state = ownState();
+        clearState(c, state);
+        overSpans(item, before, [&](Item &span, Value i, Value before) {
+          Value from = owner(before, cost(span));
+          Value goesOn = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                                               from, first);
+          Value away = mul(sub(from, thread),
+                           views.get(AttentionArgKind::ScratchStride));
+          joinState(c, slot(i, goesOn, away), state);
+        });
+        storeState(item);
+      });
+      return add(before, cost(item));
     });
   }
 
 private:
-  /// One query tile of one head (or kv head) of one segment.
+  /// One query tile of one head (or kv head) of one segment, with all or some
+  /// of its keys.
   struct Item {
     Segment segment;
     Value headIndex, row, rows;
     SmallVector<Value> symbols;                  // of the mask
     SmallVector<std::pair<Value, Value>> ranges; // of keys, one for each loop
+    // Spans of `spanKeys` keys from `firstKey` on; one where rows are many.
+    Value spans, spanKeys, firstKey;
+    Value before; // the work before the item
   };
+
+  void findTotal() {
+    threads = views.get(AttentionArgKind::Threads);
+    thread = views.get(AttentionArgKind::Thread);
+    total = overItems(
+        index(0), [&](Item &item, Value sum) { return add(sum, cost(item)); });
+  }
+
+  /// The thread of the middle of a piece of work, where the whole work is
+  /// `threads` equal parts.
+  Value owner(Value before, Value work) {
+    Value middle = mul(add(add(before, before), work), threads);
+    return arith::DivUIOp::create(b, loc, middle, add(total, total));
+  }
+  Value firstOwner(Item &item, Value before) {
+    return owner(before, cost(spanOf(item, index(0))));
+  }
+  Value lastOwner(Item &item, Value before) {
+    Value work = cost(spanOf(item, sub(item.spans, index(1))));
+    return owner(sub(add(before, cost(item)), work), work);
+  }
+  Value isFew(Item &item) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, item.rows,
+                                 index(few->rows));
+  }
+
+  /// Calls body for each span of an item, with the work before it; returns the
+  /// work up to the item's end.
+  Value
+  overSpans(Item &item, Value before,
+            llvm::function_ref<void(Item &span, Value i, Value before)> body) {
+    item.before = before;
+    if (!few) {
+      body(item, index(0), before);
+      return add(before, cost(item));
+    }
+    return scf::ForOp::create(
+               b, loc, index(0), item.spans, index(1), before,
+               [&](OpBuilder &, Location, Value i, ValueRange carried) {
+                 Item span = spanOf(item, i);
+                 body(span, i, carried[0]);
+                 scf::YieldOp::create(b, loc, add(carried[0], cost(span)));
+               })
+        .getResult(0);
+  }
+
+  /// Span `i` of an item.
+  Item spanOf(Item &item, Value i) {
+    Item span = item;
+    if (!few)
+      return span;
+    Value from = add(item.firstKey, mul(i, item.spanKeys)),
+          to = add(from, item.spanKeys);
+    for (auto &[lower, upper] : span.ranges) {
+      lower = maximum(lower, from);
+      upper = maximum(lower, minimum(upper, to));
+    }
+    span.spans = index(1);
+    return span;
+  }
+
+  /// How many spans an item has: by its keys alone.
+  void findSpans(Item &item) {
+    if (!few)
+      return;
+    Value lowest = item.segment.keyLength, highest = index(0);
+    for (auto [from, to] : item.ranges) {
+      Value some =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to);
+      lowest = select(some, minimum(lowest, from), lowest);
+      highest = select(some, maximum(highest, to), highest);
+    }
+    auto atLeast = [&](Value value, int64_t least) {
+      return maximum(value, index(least));
+    };
+    Value keys = atLeast(sub(highest, lowest), 1);
+    Value spanKeys = mul(ceilDiv(keys, index(SpanSlots::most * few->keys)),
+                         index(few->keys));
+    item.firstKey = lowest;
+    item.spanKeys = select(isFew(item), spanKeys, keys);
+    item.spans = ceilDiv(keys, item.spanKeys);
+  }
+
+  /// One span of an item of few rows: its state goes to the span's slot.
+  /// Whoever has all spans of an item joins them at once.
+  void computeSpan(Item &item, Item &span, Value i) {
+    runTile(span, *few, equal(i, index(0)));
+    Value first = firstOwner(item, item.before),
+          last = lastOwner(item, item.before);
+    TileCode c(b, loc, tiling.lanes);
+    Value goesOn =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, first, thread);
+    Value alone = both(equal(item.spans, index(1)), equal(first, last));
+    when(
+        alone, [&] { storeState(item); },
+        [&] {
+          copyState(c, ownState(), slot(i, goesOn, index(0)));
+          Value isLast = equal(i, sub(item.spans, index(1)));
+          when(both(isLast, equal(first, last)), [&] {
+            RowState state = ownState();
+            clearState(c, state);
+            scf::ForOp::create(b, loc, index(0), item.spans, index(1),
+                               ValueRange{},
+                               [&](OpBuilder &, Location, Value j, ValueRange) {
+                                 joinState(c, slot(j, goesOn, index(0)), state);
+                                 scf::YieldOp::create(b, loc);
+                               });
+            storeState(item);
+          });
+        });
+  }
+
+  /// The slot of span `i` in the scratch `away` bytes from this thread's.
+  RowState slot(Value i, Value goesOn, Value away) {
+    SpanSlots slots(*few, head, tiling.lanes);
+    Value region = select(goesOn, index(slots.regionBytes()), index(0));
+    Value offset = add(add(away, index(scratch.spans)),
+                       add(region, mul(i, index(slots.slotBytes))));
+    return slots.at(b, loc, views.get(AttentionArgKind::Scratch), offset);
+  }
+  RowState ownState() {
+    int64_t width = llvm::alignTo(head, tiling.lanes);
+    return {views.scratch(scratch.m, {few->rows}),
+            views.scratch(scratch.l, {few->rows}),
+            views.scratch(scratch.out, {few->rows, width})};
+  }
+  void storeState(Item &item) {
+    RowState state = ownState();
+    Value out =
+        views.outputs(item.segment, mul(item.headIndex, index(group)), group);
+    TileStoreOp::create(b, loc, state.o, state.l, out, item.row, item.rows,
+                        tiling.lanes)
+        ->setAttr(kKeysInLanes, b.getUnitAttr());
+  }
 
   TileLoopAttr everyKey(bool full) {
     unsigned symbols = 3 + op.getMask().getSymbols().size();
@@ -95,14 +256,14 @@ private:
       return loop(index(perHead ? heads : kvHeads), 1, carried,
                   [&](Value headIndex, Value carried) {
                     item.headIndex = headIndex;
-                    return loop(rows, tileRows, carried,
-                                [&](Value row, Value carried) {
-                                  item.row = row;
-                                  item.rows = arith::MinSIOp::create(
-                                      b, loc, index(tileRows), sub(rows, row));
-                                  findRanges(item);
-                                  return body(item, carried);
-                                });
+                    return loop(
+                        rows, tileRows, carried, [&](Value row, Value carried) {
+                          item.row = row;
+                          item.rows = minimum(index(tileRows), sub(rows, row));
+                          findRanges(item);
+                          findSpans(item);
+                          return body(item, carried);
+                        });
                   });
     });
   }
@@ -126,16 +287,15 @@ private:
       item.ranges.push_back(emitKeyRange(b, loc, loop, symbols));
   }
 
-  /// Keys visited, plus what an item costs by itself.
-  Value cost(Item &item) {
-    Value keys = index(32);
+  /// Keys visited, plus what each span costs by itself.
+  Value cost(const Item &item) {
+    Value keys = few ? mul(item.spans, index(32)) : index(32);
     for (auto [from, to] : item.ranges)
       keys = add(keys, sub(to, from));
     return keys;
   }
 
   /// Picks the smallest tile that holds the rows.
-  void compute(Item &item) { computeWith(item, tiling.tiles); }
   void computeWith(Item &item, ArrayRef<AttentionTile> tiles) {
     if (tiles.size() == 1)
       return computeTile(item, tiles.front());
@@ -154,12 +314,22 @@ private:
   }
 
   void computeTile(Item &item, const AttentionTile &tile) {
+    RowState state = runTile(item, tile);
+    Value out =
+        views.outputs(item.segment, mul(item.headIndex, index(group)), group);
+    TileStoreOp::create(b, loc, state.o, state.l, out, item.row, item.rows,
+                        tiling.lanes);
+  }
+
+  /// The state of a tile after the item's keys. Sinks count `withSinks`, where
+  /// that is given.
+  RowState runTile(Item &item, const AttentionTile &tile,
+                   Value withSinks = {}) {
     int64_t rows = tile.rows, lanes = tiling.lanes;
     Value keyHead =
         perHead ? div(item.headIndex, heads / kvHeads) : item.headIndex;
     Value firstHead = mul(item.headIndex, index(group));
-    Value q = views.queries(item.segment, firstHead, group),
-          out = views.outputs(item.segment, firstHead, group);
+    Value q = views.queries(item.segment, firstHead, group);
     auto [k, v] = views.keysAndValues(item.segment, keyHead);
     auto tileOf = [&](int64_t offset, int64_t size) {
       if (tile.keysInLanes)
@@ -190,8 +360,14 @@ private:
                                    item.segment.past, group, positions, lanes));
     }
     Value sinks = op.getSinks() ? views.sinks(firstHead, group) : Value();
-    mark(TileStartOp::create(b, loc, m, mx, l, o, sinks,
-                             sinks ? item.row : Value(), lanes));
+    auto start = [&](Value sinks) {
+      mark(TileStartOp::create(b, loc, m, mx, l, o, sinks,
+                               sinks ? item.row : Value(), lanes));
+    };
+    if (sinks && withSinks)
+      when(withSinks, [&] { start(sinks); }, [&] { start({}); });
+    else
+      start(sinks);
 
     SmallVector<Value> full;
     for (auto [loop, range] : llvm::zip(loops, item.ranges))
@@ -199,7 +375,7 @@ private:
         full.append({range.first, range.second});
     bool masked =
         llvm::any_of(loops, [](TileLoopAttr loop) { return !loop.getFull(); });
-    overSpans(item, [&](Value from, Value to) {
+    overRuns(item, [&](Value from, Value to) {
       scf::ForOp::create(
           b, loc, from, to, index(tile.keys), ValueRange{},
           [&](OpBuilder &, Location, Value key, ValueRange) {
@@ -221,13 +397,13 @@ private:
             scf::YieldOp::create(b, loc);
           });
     });
-    mark(TileStoreOp::create(b, loc, o, l, out, item.row, item.rows, lanes));
+    return {m, l, o};
   }
 
-  /// Calls body once, in a loop over the spans of keys: the ranges, with those
+  /// Calls body once, in a loop over the runs of keys: the ranges, with those
   /// that touch joined.
-  void overSpans(Item &item,
-                 llvm::function_ref<void(Value from, Value to)> body) {
+  void overRuns(Item &item,
+                llvm::function_ref<void(Value from, Value to)> body) {
     if (item.ranges.size() == 1)
       return body(item.ranges[0].first, item.ranges[0].second);
     int64_t count = item.ranges.size();
@@ -242,7 +418,7 @@ private:
       put(i, 0, range.first);
       put(i, 1, range.second);
     }
-    // A range that touches nothing ends the last span.
+    // A range that touches nothing ends the last run.
     put(count, 0, index(-1));
     put(count, 1, index(0));
     auto get = [&](Value i, int64_t bound) -> Value {
@@ -325,6 +501,39 @@ private:
   Value mul(Value x, Value y) {
     return b.createOrFold<arith::MulIOp>(loc, x, y);
   }
+  Value minimum(Value x, Value y) {
+    return b.createOrFold<arith::MinSIOp>(loc, x, y);
+  }
+  Value maximum(Value x, Value y) {
+    return b.createOrFold<arith::MaxSIOp>(loc, x, y);
+  }
+  Value select(Value condition, Value yes, Value no) {
+    return b.createOrFold<arith::SelectOp>(loc, condition, yes, no);
+  }
+  Value both(Value x, Value y) {
+    return b.createOrFold<arith::AndIOp>(loc, x, y);
+  }
+  Value equal(Value x, Value y) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
+  }
+  /// Of values that are not negative.
+  Value ceilDiv(Value x, Value y) {
+    Value above = sub(add(x, y), index(1));
+    return arith::DivUIOp::create(b, loc, above, y);
+  }
+  void when(Value condition, llvm::function_ref<void()> yes,
+            llvm::function_ref<void()> no = nullptr) {
+    auto branch = [&](llvm::function_ref<void()> body) {
+      return [&, body](OpBuilder &, Location) {
+        body();
+        scf::YieldOp::create(b, loc);
+      };
+    };
+    if (no)
+      scf::IfOp::create(b, loc, condition, branch(yes), branch(no));
+    else
+      scf::IfOp::create(b, loc, condition, branch(yes));
+  }
   Value div(Value x, int64_t y) {
     return y == 1 ? x : b.createOrFold<arith::DivUIOp>(loc, x, index(y));
   }
@@ -337,7 +546,9 @@ private:
   AttentionScratch scratch;
   int64_t head, heads, kvHeads, group;
   bool perHead, rule;
+  const AttentionTile *few; // null where no item is cut into spans
   SmallVector<TileLoopAttr> loops;
+  Value total, threads, thread;
 };
 
 /// What the kernel asks of the op beyond the op's own verifier.
@@ -375,22 +586,30 @@ LogicalResult checkSupported(AttentionOp op) {
 }
 } // namespace
 
-func::FuncOp emitAttentionKernel(OpBuilder &moduleBuilder, AttentionOp op,
-                                 TargetAttr target, StringRef name) {
+AttentionKernels emitAttentionKernels(OpBuilder &moduleBuilder, AttentionOp op,
+                                      TargetAttr target, StringRef name) {
   if (failed(checkSupported(op)))
     return {};
   SmallVector<AttentionArg> args = attentionArguments(op);
   SmallVector<Type> types;
   for (const AttentionArg &arg : args)
     types.push_back(arg.type);
-  auto func = func::FuncOp::create(moduleBuilder, op.getLoc(), name,
-                                   moduleBuilder.getFunctionType(types, {}));
-  func.setPrivate();
-  OpBuilder b = OpBuilder::atBlockBegin(func.addEntryBlock());
-  AttentionViews views(op, args, func.getArguments(), b);
-  KernelEmitter(op, target, views, b).emit();
-  func::ReturnOp::create(b, op.getLoc());
-  return func;
+  auto function = [&](const Twine &name, void (KernelEmitter::*emit)()) {
+    auto func = func::FuncOp::create(moduleBuilder, op.getLoc(), name.str(),
+                                     moduleBuilder.getFunctionType(types, {}));
+    func.setPrivate();
+    OpBuilder b = OpBuilder::atBlockBegin(func.addEntryBlock());
+    AttentionViews views(op, args, func.getArguments(), b);
+    KernelEmitter emitter(op, target, views, b);
+    (emitter.*emit)();
+    func::ReturnOp::create(b, op.getLoc());
+    return func;
+  };
+  AttentionKernels kernels;
+  kernels.compute = function(name, &KernelEmitter::emitCompute);
+  if (AttentionTiling::choose(op, target).fewRows())
+    kernels.join = function(name + "_join", &KernelEmitter::emitJoin);
+  return kernels;
 }
 
 int64_t attentionScratchBytes(AttentionOp op, TargetAttr target) {

@@ -4,7 +4,8 @@
 // the score rule depends on h) of one segment (batch element or sequence).
 // Items are dealt to threads in contiguous runs of equal work, by the number of
 // keys that each visits; an item is computed by one thread in an order that
-// does not depend on the others.
+// does not depend on the others. An item of few rows (decode) is dealt in spans
+// of its keys (KeySpans.h).
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -14,10 +15,18 @@
 
 namespace heed::attn {
 
-/// Creates the private function `name` with the arguments of
-/// attentionArguments(op): this thread's share of the attention, as loops over
-/// tiles. Null, with an error on the op, where it has no kernel.
-mlir::func::FuncOp emitAttentionKernel(mlir::OpBuilder &moduleBuilder,
+/// Private functions with the arguments of attentionArguments(op).
+struct AttentionKernels {
+  /// This thread's share of the attention, as loops over tiles.
+  mlir::func::FuncOp compute;
+  /// Joins the spans that several threads computed; called once all have
+  /// returned from `compute`. Null where no item is cut into spans.
+  mlir::func::FuncOp join;
+};
+
+/// Creates the functions `name` and `name`_join. Null, with an error on the op,
+/// where it has no kernel.
+AttentionKernels emitAttentionKernels(mlir::OpBuilder &moduleBuilder,
                                        AttentionOp op, TargetAttr target,
                                        llvm::StringRef name);
 

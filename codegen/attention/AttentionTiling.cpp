@@ -1,5 +1,6 @@
 //===- AttentionTiling.cpp - Register tiles and scratch of an attention ---===//
 #include "codegen/attention/AttentionTiling.h"
+#include "codegen/attention/KeySpans.h"
 #include "ir/Axes.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -94,6 +95,9 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   alpha = take(rows);
   positions = take(rows);
   ranges = take((loops + 1) * 2 * 8);
+  spans = bytes;
+  if (const AttentionTile *few = tiling.fewRows())
+    take(2 * SpanSlots(*few, head, tiling.lanes).regionBytes());
 }
 
 } // namespace heed::attn

@@ -26,6 +26,11 @@ struct AttentionTiling {
   /// or the score rule depends on the head.
   int64_t group;
 
+  /// The tile for few rows, whose keys threads share; null where there is none.
+  const AttentionTile *fewRows() const {
+    return tiles.back().keysInLanes ? &tiles.back() : nullptr;
+  }
+
   static AttentionTiling choose(AttentionOp op, TargetAttr target);
 };
 
@@ -33,6 +38,7 @@ struct AttentionTiling {
 /// a multiple of 64.
 struct AttentionScratch {
   int64_t queries, out, scores, m, mx, l, alpha, positions, ranges, bytes;
+  int64_t spans; // two regions of KeySpans.h, where the tiling has few rows
 
   AttentionScratch(AttentionOp op, const AttentionTiling &tiling);
 };

@@ -51,7 +51,7 @@ private:
   Random random{1};
   std::unique_ptr<Session> session;
   double fma = 0, read = 0;
-  uint64_t tokenBytes = 0; // that decoding one token reads
+  uint64_t tokenBytes = 0;     // that decoding one token reads
   std::vector<uint8_t> buffer; // where weights cannot stand for the bytes read
   std::vector<Figure> figures;
 };
@@ -309,10 +309,8 @@ std::string Bench::text(bool json) const {
     out += concat("this machine: f32 FMA ", fixedNumber(fma / 1e9, 0),
                   " GFLOP/s (", widestVectors(), ")");
   if (read > 0)
-    out +=
-        concat(", reading the ",
-               fixedNumber(double(tokenBytes) / 1e6, 1),
-               " MB of one token ", fixedNumber(read / 1e9, 1), " GB/s");
+    out += concat(", reading the ", fixedNumber(double(tokenBytes) / 1e6, 1),
+                  " MB of one token ", fixedNumber(read / 1e9, 1), " GB/s");
   out += fma > 0 ? "\n" : "";
   for (const Figure &figure : figures) {
     out += concat(figure.name, ": ",

@@ -14,8 +14,12 @@
 
 using namespace heed;
 
-/// Looks at a number before sleeping: some tens of microseconds.
-static constexpr unsigned usualSpins = 2000;
+/// Looks at a number before sleeping: a millisecond or more. Waking a sleeper
+/// takes a virtual machine as long as several kernels of a decode step, in
+/// which the waker runs out of patience too, and so on in turn.
+static constexpr unsigned usualSpins = 50'000;
+/// From this look on, whoever else wants this CPU gets it now and then.
+static constexpr unsigned politeSpins = 2000;
 
 static long futex(std::atomic<uint32_t> &word, int operation, uint32_t value) {
   static_assert(sizeof word == 4);
@@ -28,6 +32,8 @@ void Signal::waitWhile(uint32_t seen, unsigned spins) {
     if (now() != seen)
       return;
     __builtin_ia32_pause();
+    if (i >= politeSpins && i % 64 == 0)
+      ::sched_yield();
   }
   // Sequentially consistent against advance(): either it sees the sleeper, or
   // the futex sees the new value.

@@ -1,8 +1,8 @@
 //===- ThreadPool.h - Threads that run one function together --------------===//
 //
 // A decode step runs some hundred kernels in a few milliseconds, with a barrier
-// behind each, so waiting spins first; after some ten microseconds it sleeps on
-// a futex, because a machine may have fewer free cores than threads.
+// behind each, so waiting spins first; after a millisecond or so it sleeps on a
+// futex, because a machine may have fewer free cores than threads.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

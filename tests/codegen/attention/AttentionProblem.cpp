@@ -128,8 +128,10 @@ AttentionKernel::AttentionKernel(const Shape &shape, const Rule &rule,
   arguments = attentionArguments(op);
   TargetAttr target = machine.attribute(context.get());
   scratchBytes = attentionScratchBytes(op, target);
-  if (!emitAttentionKernel(b, op, target, "attention"))
+  AttentionKernels made = emitAttentionKernels(b, op, target, "attention");
+  if (!made.compute)
     std::abort();
+  joins = bool(made.join);
   if (failed(mlir::verify(*kernels)))
     std::abort();
   llvm::raw_string_ostream(tiled) << *kernels;
@@ -221,7 +223,7 @@ size_t AttentionProblem::keyIndex(size_t segment, int64_t kvHead, int64_t j,
 std::vector<float> AttentionProblem::run(int64_t threads) const {
   std::vector<float> out(q.size(), NAN);
   // Aligned to 64 bytes, and filled with what no result may depend on.
-  scratchpad.assign(kernel.scratchBytes / 4 + 32, NAN);
+  scratchpad.assign(threads * kernel.scratchBytes / 4 + 32, NAN);
   char *scratch = reinterpret_cast<char *>(
       (reinterpret_cast<uintptr_t>(scratchpad.data()) + 63) / 64 * 64);
   auto constant = [](auto &values) {
@@ -229,7 +231,7 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
         const_cast<void *>(static_cast<const void *>(values.data())),
         values.size());
   };
-  for (int64_t thread = 0; thread < threads; ++thread) {
+  auto call = [&](const char *function, int64_t thread) {
     std::vector<Argument> arguments;
     for (const AttentionArg &arg : kernel.arguments) {
       using Kind = AttentionArgKind;
@@ -303,7 +305,11 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
         arguments.push_back(constant(table));
         break;
       case Kind::Scratch:
-        arguments.push_back(Argument::of(scratch, kernel.scratchBytes));
+        arguments.push_back(Argument::of(scratch + thread * kernel.scratchBytes,
+                                         kernel.scratchBytes));
+        break;
+      case Kind::ScratchStride:
+        arguments.push_back(Argument::of(kernel.scratchBytes));
         break;
       case Kind::Thread:
         arguments.push_back(Argument::of(thread));
@@ -313,8 +319,13 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
         break;
       }
     }
-    kernel.compiled->call("attention", arguments);
-  }
+    kernel.compiled->call(function, arguments);
+  };
+  for (int64_t thread = 0; thread < threads; ++thread)
+    call("attention", thread);
+  if (kernel.joins)
+    for (int64_t thread = 0; thread < threads; ++thread)
+      call("attention_join", thread);
   return out;
 }
 

@@ -58,6 +58,7 @@ public:
   std::string tiled;      // the kernel's text
   llvm::SmallVector<attn::AttentionArg> arguments;
   int64_t scratchBytes = 0;
+  bool joins = false; // there is a second function, attention_join
   std::unique_ptr<CompiledModule> compiled;
 
 private:

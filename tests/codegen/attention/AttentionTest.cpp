@@ -6,7 +6,7 @@
 using namespace heed::test;
 
 namespace {
-/// Runs the kernel on data of these lengths with 1 to 3 threads.
+/// Runs the kernel on data of these lengths with 1 to 7 threads.
 void check(const AttentionKernel &kernel, const std::vector<Lengths> &lengths,
            unsigned seed) {
   AttentionProblem problem(kernel, lengths, seed);
@@ -14,7 +14,7 @@ void check(const AttentionKernel &kernel, const std::vector<Lengths> &lengths,
                    << " x " << lengths[0].kv << " past " << lengths[0].past);
   std::vector<float> out = problem.run(1);
   CHECK(problem.error(out) < 2e-6);
-  for (int64_t threads : {2, 3}) {
+  for (int64_t threads : {2, 3, 7}) {
     std::vector<float> other = problem.run(threads);
     bool equal =
         memcmp(out.data(), other.data(), out.size() * sizeof(float)) == 0;
