@@ -37,8 +37,8 @@ uint16_t toHalf(float value, const llvm::fltSemantics &semantics) {
 /// Packs one panel: rows first..first+16 of a weight, into its groups.
 class PanelPacker {
 public:
-  PanelPacker(WeightReader &reader, WeightType type, const std::string &name)
-      : reader(reader), name(name), element(type.getElement()), out(type.getShape()[0]), in(type.getShape()[1]),
+  PanelPacker(WeightReader &reader, WeightType type, const std::string &label)
+      : reader(reader), label(label), element(type.getElement()), out(type.getShape()[0]), in(type.getShape()[1]),
         group(packedGroup(element)), bytes(panelBytes(element, in)), line(in) {}
 
   Status pack(int64_t first) {
@@ -70,7 +70,7 @@ private:
       return read;
     for (int64_t k = 0; k < in; ++k) {
       if (!std::isfinite(line[k]))
-        return Error{concat("weight ", inQuotes(name), " holds a value that is not finite at [", row, ", ", k, "]")};
+        return Error{concat(label, " holds a value that is not finite at [", row, ", ", k, "]")};
       if (element == WeightElement::F32) {
         std::memcpy(&bytes[(k * kPanel + lane) * 4], &line[k], 4);
         continue;
@@ -85,7 +85,7 @@ private:
   Status packBlocks(int64_t row, int64_t lane) {
     Bytes raw = reader.rawRow(row);
     if (raw.empty())
-      return Error{concat("weight ", inQuotes(name), " is quantised in blocks along its rows and cannot be sliced or transposed")};
+      return Error{concat(label, " is quantised in blocks along its rows and cannot be sliced or transposed")};
     int64_t scales = element == WeightElement::Q4_1 ? 4 : 2, payload = element == WeightElement::Q8_0 ? 32 : 16;
     for (int64_t block = 0; block < in / 32; ++block) {
       const uint8_t *from = reinterpret_cast<const uint8_t *>(raw.data()) + block * (scales + payload);
@@ -94,7 +94,7 @@ private:
         uint16_t bits;
         std::memcpy(&bits, from + 2 * s, 2);
         if ((bits & 0x7c00) == 0x7c00)
-          return Error{concat("weight ", inQuotes(name), " has a scale that is not finite in row ", row, ", block ", block)};
+          return Error{concat(label, " has a scale that is not finite in row ", row, ", block ", block)};
         std::memcpy(to + 32 * s + 2 * lane, &bits, 2);
       }
       // Nibble k of a block is low in byte k, or high in byte k - 16: the same bytes, four to a lane.
@@ -105,7 +105,7 @@ private:
   }
 
   WeightReader &reader;
-  const std::string &name;
+  const std::string &label; // for errors: the file and the weight
   WeightElement element;
   int64_t out, in;
   PackedGroup group;
@@ -120,7 +120,7 @@ Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &
   for (auto declare : module.getOps<DeclareOp>())
     total = llvm::alignTo(total + packedBytes(declare.getType()), 64);
   for (auto declare : module.getOps<DeclareOp>()) {
-    std::string name = declare.getSource().str();
+    std::string label = concat(source ? source->path() + ": " : "", "weight ", inQuotes(declare.getSource().str()));
     Result<WeightReader> reader = WeightReader::open(declare, source);
     if (!reader)
       return reader.error();
@@ -132,7 +132,7 @@ Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &
       return sink(bytes);
     };
     if (type.getShape().size() == 2) {
-      PanelPacker packer(*reader, type, name);
+      PanelPacker packer(*reader, type, label);
       for (int64_t first = 0; first < type.getShape()[0]; first += kPanel) {
         if (Status packed = packer.pack(first); !packed)
           return packed;
@@ -147,7 +147,7 @@ Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &
           return read;
         for (float value : line)
           if (!std::isfinite(value))
-            return Error{concat("weight ", inQuotes(name), " holds a value that is not finite")};
+            return Error{concat(label, " holds a value that is not finite")};
         if (Status written = write({reinterpret_cast<const uint8_t *>(line.data()), line.size() * 4}); !written)
           return written;
       }

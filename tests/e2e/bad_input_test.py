@@ -1,6 +1,7 @@
 """What a user can get wrong from the command line: one clear message, an exit code of 1 to 3, no file left behind."""
 import os
 import pathlib
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -78,6 +79,22 @@ class BadInput(EndToEnd):
         self.assertEqual(done.returncode, INPUT)
         self.assertIn("nrom.weight", done.stderr.decode())
         self.assertEqual(out.read_text(), "an older program")
+
+    def test_weights_that_are_no_numbers(self):
+        # A GGUF of one Q8_0 tensor [16, 32]: a block is an f16 scale, then 32 bytes.
+        infinity, nan = b"\x00\x7c", b"\x00\x7e"
+        for scale in (infinity, nan):
+            blocks = [b"\x00\x3c" + bytes(32)] * 16
+            blocks[5] = scale + bytes(32)
+            header = b"GGUF" + struct.pack("<IQQ", 3, 1, 0)
+            header += struct.pack("<Q", 1) + b"w" + struct.pack("<IQQIQ", 2, 32, 16, 8, 0)
+            (self.folder / "w.gguf").write_bytes(header + bytes(-len(header) % 32) + b"".join(blocks))
+            (self.folder / "m.yaml").write_text("model: m\nweights: w.gguf\ndims: {row: any, in: 32, out: 16}\n"
+                                                'inputs: {x: "f32[row, in]"}\noutputs: {y: [x, {linear: w, out: out}]}\n')
+            out = self.folder / "m"
+            self.refused(INPUT, "w.gguf: weight 'w' has a scale that is not finite in row 5, block 0", HEED, "build",
+                         self.folder / "m.yaml", "-o", out)
+            self.assertFalse(out.exists())
 
     # the executable
 
