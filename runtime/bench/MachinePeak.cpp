@@ -166,17 +166,23 @@ double heed::fmaRate(ThreadPool &pool, unsigned threads) {
   return 2.0 * loops.lanes * chains * rounds * threads / best;
 }
 
-double heed::readRate(ThreadPool &pool, unsigned threads, Bytes bytes) {
+double heed::readRate(ThreadPool &pool, unsigned threads,
+                      std::span<const Bytes> parts) {
   const Loops &loops = widest();
-  size_t blocks = bytes.size() / 256;
+  size_t all = 0;
+  for (Bytes part : parts)
+    all += part.size() / 256;
   double best = 1e30, until = secondsNow() + 0.005;
   for (int pass = 0; pass < 4 || secondsNow() < until; ++pass)
     best = std::min(
         best, timed(pool, threads, [&](unsigned thread, unsigned count) {
-          size_t first = blocks * thread / count;
-          size_t last = blocks * (thread + 1) / count;
-          int result = loops.read(bytes.data() + first * 256, last - first);
-          sink.store(static_cast<float>(result), std::memory_order_relaxed);
+          for (Bytes part : parts) {
+            size_t blocks = part.size() / 256, first = blocks * thread / count;
+            size_t last = blocks * (thread + 1) / count;
+            int result = loops.read(part.data() + first * 256, last - first);
+            sink.store(static_cast<float>(result), std::memory_order_relaxed);
+            pool.barrier().wait();
+          }
         }));
-  return static_cast<double>(blocks * 256) / std::max(best, 1e-9);
+  return static_cast<double>(all * 256) / std::max(best, 1e-9);
 }

@@ -16,9 +16,11 @@ namespace heed {
 /// together. Takes some ten milliseconds; take the best of several.
 double fmaRate(ThreadPool &pool, unsigned threads);
 
-/// Bytes a second of reading `bytes` front to back, each thread a share of its
-/// own: the best of at least four passes.
-double readRate(ThreadPool &pool, unsigned threads, Bytes bytes);
+/// Bytes a second of reading `parts` one after the other, front to back, each
+/// thread a share of its own of each and all meeting behind it, as the kernels
+/// of a model do: the best of at least four passes.
+double readRate(ThreadPool &pool, unsigned threads,
+                std::span<const Bytes> parts);
 
 /// "AVX-512", "AVX2", "SSE2": what the two measure with.
 const char *widestVectors();

@@ -52,7 +52,7 @@ private:
   std::unique_ptr<Session> session;
   double fma = 0, read = 0;
   uint64_t tokenBytes = 0;     // that decoding one token reads
-  std::vector<uint8_t> buffer; // where weights cannot stand for the bytes read
+  std::vector<uint8_t> buffer; // what stands for the cache
   std::vector<Figure> figures;
 };
 } // namespace
@@ -71,14 +71,13 @@ Status Bench::fillPeaks(uint64_t bytes) {
   fma = std::max(fma, fmaRate(pool, model.threads()));
   if (bytes == 0)
     return {};
-  // The mapped weights themselves: the same pages as the model reads. Keys and
-  // values stand beside them.
-  Bytes weights = model.weights();
-  if (bytes > weights.size()) {
-    buffer.resize(bytes, 1);
-    weights = buffer;
-  }
-  read = std::max(read, readRate(pool, model.threads(), weights.first(bytes)));
+  // The mapped weights themselves: the same pages as the model reads. Memory of
+  // its own stands for the keys and values.
+  Bytes weights = model.weights().first(
+      std::min<uint64_t>(bytes, model.info().weightBytesPerToken));
+  buffer.resize(bytes - weights.size(), 1);
+  Bytes parts[] = {weights, buffer};
+  read = std::max(read, readRate(pool, model.threads(), parts));
   return {};
 }
 
