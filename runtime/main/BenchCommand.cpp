@@ -1,6 +1,7 @@
 //===- BenchCommand.cpp - OUT bench ---------------------------------------===//
 #include "runtime/bench/MachinePeak.h"
 #include "runtime/main/Command.h"
+#include "runtime/main/InputFiles.h"
 #include "runtime/main/RandomInputs.h"
 #include "runtime/main/StandardOutput.h"
 #include "runtime/support/Text.h"
@@ -29,7 +30,7 @@ public:
 
   Status decoder(size_t prompt, size_t tokens);
   Status encoder();
-  Status tensors(const RandomInputs &inputs);
+  Status tensors(std::span<const TensorRef> inputs);
   Status memory();
   std::string text(bool json) const;
   double opened = 0; // seconds that opening the model took
@@ -219,36 +220,6 @@ Status Bench::encoder() {
   return {};
 }
 
-Status Bench::tensors(const RandomInputs &inputs) {
-  if (Status opened = openSession(1); !opened)
-    return opened;
-  double best = 1e30, spent = 0;
-  Progress progress;
-  for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = fillPeaks(0); !done)
-      return done;
-    // Short calls many times: about 50 ms a round.
-    double until = secondsNow() + 0.05;
-    do {
-      double began = secondsNow();
-      if (Status done = session->run(inputs.tensors()); !done)
-        return done;
-      spent = secondsNow() - began;
-      best = std::min(best, spent);
-    } while (secondsNow() < until);
-    progress.show("rounds", round + 1, rounds);
-  }
-  std::string sizes;
-  for (const TensorRef &input : inputs.tensors())
-    sizes += concat(sizes.empty() ? "" : ", ", input.name, " ",
-                    shapeText(input.shape));
-  add(concat("a call with ", sizes), best * 1e6, "us");
-  if (double flops = session->lastCost(); flops > 0)
-    add("arithmetic", flops / best / 1e9, "GFLOP/s", flops / best / fma,
-        "the FMA peak");
-  return {};
-}
-
 /// Bytes of this process that are no file's.
 static double ownMemory() {
   double kilobytes = 0;
@@ -260,6 +231,38 @@ static double ownMemory() {
     std::fclose(file);
   }
   return kilobytes * 1024;
+}
+
+Status Bench::tensors(std::span<const TensorRef> inputs) {
+  double before = ownMemory();
+  if (Status opened = openSession(1); !opened)
+    return opened;
+  double best = 1e30, spent = 0;
+  Progress progress;
+  for (unsigned round = 0; round < rounds; ++round) {
+    if (Status done = fillPeaks(0); !done)
+      return done;
+    // Short calls many times: about 50 ms a round.
+    double until = secondsNow() + 0.05;
+    do {
+      double began = secondsNow();
+      if (Status done = session->run(inputs); !done)
+        return done;
+      spent = secondsNow() - began;
+      best = std::min(best, spent);
+    } while (secondsNow() < until);
+    progress.show("rounds", round + 1, rounds);
+  }
+  std::string sizes;
+  for (const TensorRef &input : inputs)
+    sizes += concat(sizes.empty() ? "" : ", ", input.name, " ",
+                    shapeText(input.shape));
+  add(concat("a call with ", sizes), best * 1e6, "us");
+  if (double flops = session->lastCost(); flops > 0)
+    add("arithmetic", flops / best / 1e9, "GFLOP/s", flops / best / fma,
+        "the FMA peak");
+  add("memory beyond the inputs", (ownMemory() - before) / 1e6, "MB");
+  return {};
 }
 
 Status Bench::memory() {
@@ -349,12 +352,21 @@ static int run(CommandContext &context) {
       parseSizes(arguments.all("--size"));
   if (!sizes)
     return context.failUsage(sizes.error().text);
+  Result<std::vector<NamedFile>> files =
+      parseNamedFiles("--in", arguments.all("--in"));
+  if (!files)
+    return context.failUsage(files.error().text);
+  if (!files->empty() && !sizes->empty())
+    return context.failUsage("give --in or --size: files have their own sizes");
   int exit = ExitGood;
   double began = secondsNow();
   std::unique_ptr<Model> model = context.open(exit);
   if (!model)
     return exit;
   const ModelInfo &info = model->info();
+  if (info.kind != ModelKind::Tensors && !files->empty())
+    return context.fail(Error{"this is a model of tokens: bench draws its "
+                              "tokens itself, --in has no place"});
   int64_t room = std::max<int64_t>(info.context, 2);
   Result<int64_t> prompt = arguments.integer(
       "--prompt", std::min<int64_t>(512, room - room / 8 - 1), 1, room - 1);
@@ -369,8 +381,13 @@ static int run(CommandContext &context) {
   bench.opened = secondsNow() - began;
   Status done;
   if (info.kind == ModelKind::Tensors) {
-    Result<RandomInputs> inputs = RandomInputs::create(info, *sizes, 512, 1);
-    done = inputs ? bench.tensors(*inputs) : Status(inputs.error());
+    if (files->empty()) {
+      Result<RandomInputs> inputs = RandomInputs::create(info, *sizes, 512, 1);
+      done = inputs ? bench.tensors(inputs->tensors()) : Status(inputs.error());
+    } else {
+      Result<InputFiles> inputs = InputFiles::read(info, *files);
+      done = inputs ? bench.tensors(inputs->tensors()) : Status(inputs.error());
+    }
   } else if (!model->hasCache()) {
     done = bench.encoder();
   } else if (arguments.has("--memory")) {
@@ -392,6 +409,7 @@ static constexpr Flag flags[] = {
     {"--prompt", "N", "tokens of the prompt (default 512)"},
     {"--tokens", "N", "tokens decoded after it (default 32)"},
     {"--size", "NAME=N", "of an open axis of plain tensors (default 512)"},
+    {"--in", "NAME=FILE.npy", "an input tensor (default: random numbers)"},
     {"--rounds", "N", "rounds, of which the best counts (default 3)"},
     {"--memory", nullptr, "memory at 1/8, 1/4, 1/2 and all of the context"},
     {"--json", nullptr, "as one line of JSON"},

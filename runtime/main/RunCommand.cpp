@@ -1,71 +1,10 @@
 //===- RunCommand.cpp - OUT run -------------------------------------------===//
-#include "runtime/formats/Npy.h"
 #include "runtime/main/Command.h"
+#include "runtime/main/InputFiles.h"
 #include "runtime/main/RunTokens.h"
 #include "runtime/support/Text.h"
 
-#include <algorithm>
-
 using namespace heed;
-
-namespace {
-/// An input from a file, in the type that the model takes.
-struct InputArray {
-  Npy file;
-  std::vector<float> floats;
-  std::vector<int32_t> small;
-  std::vector<int64_t> large;
-
-  TensorRef as(std::string_view name, ElementType type) const {
-    const void *data = file.view().bytes.data();
-    if (!floats.empty())
-      data = floats.data();
-    else if (!small.empty())
-      data = small.data();
-    else if (!large.empty())
-      data = large.data();
-    return {name, type, file.shape(), data};
-  }
-};
-} // namespace
-
-static Result<InputArray> readInput(const NamedFile &named,
-                                    ElementType wanted) {
-  Result<Npy> npy = Npy::open(named.path);
-  if (!npy)
-    return npy.error();
-  InputArray array{std::move(*npy), {}, {}, {}};
-  ElementType found = array.file.type();
-  auto is = [&](ElementType a, ElementType b) {
-    return found == a || found == b;
-  };
-  // Copies where the type differs or the elements are not aligned.
-  if (wanted == ElementType::F32 && is(ElementType::F32, ElementType::F64)) {
-    Result<std::vector<float>> values = array.file.floats();
-    if (!values)
-      return values.error();
-    array.floats = std::move(*values);
-  } else if ((wanted == ElementType::I32 || wanted == ElementType::I64) &&
-             is(ElementType::I32, ElementType::I64)) {
-    Result<std::vector<int64_t>> values = array.file.integers();
-    if (!values)
-      return values.error();
-    if (wanted == ElementType::I64) {
-      array.large = std::move(*values);
-      return array;
-    }
-    for (int64_t value : *values) {
-      if (value != static_cast<int32_t>(value))
-        return Error{concat(named.path, ": ", value, " does not fit i32")};
-      array.small.push_back(static_cast<int32_t>(value));
-    }
-  } else if (found != wanted) {
-    return Error{concat(named.path, ": input ", inQuotes(named.name),
-                        " takes elements of type ", elementTypeName(wanted),
-                        ", found ", elementTypeName(found))};
-  }
-  return array;
-}
 
 static Status writeOutput(const std::string &path, const OutputRef &output) {
   uint64_t count = elementCount(output.shape).value_or(0);
@@ -95,26 +34,9 @@ static Status writeOutput(const std::string &path, const OutputRef &output) {
 static int runTensors(CommandContext &context, Model &model,
                       const std::vector<NamedFile> &ins,
                       const std::vector<NamedFile> &outs) {
-  std::vector<InputArray> arrays;
-  std::vector<TensorRef> inputs;
-  arrays.reserve(ins.size());
-  for (const NamedFile &in : ins) {
-    const std::vector<ArgInfo> &args = model.info().args;
-    auto arg = std::find_if(args.begin(), args.end(), [&](const ArgInfo &a) {
-      return a.kind == ArgKind::Input && a.name == in.name;
-    });
-    // Session::run names those that there are.
-    ElementType type = arg == args.end() ? ElementType::F32 : arg->type;
-    if (arg != args.end()) {
-      Result<InputArray> array = readInput(in, type);
-      if (!array)
-        return context.fail(array.error());
-      arrays.push_back(std::move(*array));
-      inputs.push_back(arrays.back().as(in.name, type));
-    } else {
-      inputs.push_back({in.name, type, {}, nullptr});
-    }
-  }
+  Result<InputFiles> inputs = InputFiles::read(model.info(), ins);
+  if (!inputs)
+    return context.fail(inputs.error());
   for (const NamedFile &out : outs)
     if (!model.outputNamed(out.name)) {
       std::string known;
@@ -128,7 +50,7 @@ static int runTensors(CommandContext &context, Model &model,
   Result<std::unique_ptr<Session>> session = Session::create(model);
   if (!session)
     return context.fail(session.error());
-  if (Status done = (*session)->run(inputs); !done)
+  if (Status done = (*session)->run(inputs->tensors()); !done)
     return context.fail(done.error());
   for (const NamedFile &out : outs)
     if (Status written = writeOutput(out.path, (*session)->output(out.name));

@@ -1,4 +1,5 @@
 //===- CommandScore.cpp - OUT score, chat, check, bench -------------------===//
+#include "runtime/formats/Npy.h"
 #include "tests/runtime/CommandSupport.h"
 
 #include <cmath>
@@ -176,6 +177,36 @@ TEST_CASE("bench: figures beside the machine's peaks") {
   CHECK(made.exit == 1);
   CHECK_THAT(made.err, Contains("no axis 'x' of open size; it has n, m"));
   CHECK(Program(fakeTensors()).run("bench --size n").exit == 2);
+}
+
+TEST_CASE("bench: inputs from files") {
+  Program model(fakeTensors());
+  auto write = [&](const char *name, auto... numbers) {
+    auto path = model.folder.path(name);
+    using T = std::common_type_t<decltype(numbers)...>;
+    std::vector<T> values{numbers...};
+    std::vector<int64_t> shape{static_cast<int64_t>(values.size())};
+    if (name[0] == 'a')
+      shape = {shape[0] / 3, 3};
+    REQUIRE(writeNpy(path, shape, std::span<const T>(values)));
+  };
+  write("a.npy", 1.f, 2.f, 3.f, 4.f, 5.f, 6.f);
+  write("b.npy", 1.f, 2.f);
+  write("index.npy", int64_t(0), int64_t(3), int64_t(9));
+  std::string files = " --in b=b.npy --in index=index.npy";
+  Outcome made = model.run("bench --rounds 1 --threads 1 --in a=a.npy" + files);
+  CHECK(made.err == "");
+  CHECK_THAT(made.out, Contains("a call with a [2, 3], b [2], index [3]") &&
+                           Contains("memory beyond the inputs: "));
+  made = model.run("bench --rounds 1 --in a=b.npy" + files);
+  CHECK(made.exit == 1);
+  CHECK_THAT(made.err, Contains("'a'"));
+  CHECK(model.run("bench --in a=nowhere.npy" + files).exit == 1);
+  CHECK(model.run("bench --in a=a.npy --size n=3").exit == 2);
+  CHECK(model.run("bench --in a").exit == 2);
+  made = Program(fakeDecoder()).run("bench --in a=a.npy");
+  CHECK(made.exit == 1);
+  CHECK_THAT(made.err, Contains("--in has no place"));
 }
 
 TEST_CASE("generate: Ctrl-C ends it between two tokens") {
