@@ -79,6 +79,13 @@ LinearScheduleAttr scheduleOf(FusedLinearOp op) {
   return LinearScheduleAttr::get(op.getContext(), StringAttr::get(op.getContext(), "fma_f32"), 8, 3, 96, 12, 128);
 }
 
+/// An encoder's sequences keep their bits whether they come alone or with others, and one may be a single row.
+bool isEncoder(Operation *op) {
+  auto model = op->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("attn.model");
+  auto kind = model ? model.getAs<StringAttr>("kind") : StringAttr();
+  return kind && kind.getValue() == "encoder";
+}
+
 /// Clones a region's ops that lead to some of its yielded values.
 void cloneEpilogue(Emit &e, FusedLinearOp op, const Together &part, IRMapping mapping, Region &into) {
   OpBuilder::InsertionGuard guard(e.b);
@@ -136,6 +143,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
     products.push_back(e.view(kernel.scratch, e.index(rowsBytes + i * productBytes), e.b.getF32Type(),
                               e.index(blockRows * width)));
 
+  bool mayBeAlone = !isEncoder(op);
   for (const Together &part : parts) {
     int64_t out = 0;
     for (unsigned product : part.products)
@@ -154,15 +162,22 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
         Value before = e.mul(block, units);
         Value u0 = e.max(e.sub(begin, before), e.index(0)), u1 = e.min(e.sub(end, before), e.index(units));
         Value lastPanel = e.min(e.mul(u1, unit), e.index(panels));
+        // A row alone has code of its own, with other rounding: where rows have neighbours, the last of them, alone in
+        // its block, goes with the padding behind it.
+        Value count = e.sub(lastRow, row);
+        if (schedule.getRows() > 1) {
+          Value padded = e.mul(e.ceilDiv(count, schedule.getRows()), schedule.getRows());
+          count = mayBeAlone ? e.select(e.equal(rows, e.index(1)), count, padded) : padded;
+        }
         // One row alone fills the products' memory with as many panels as the rows of a block would.
         int64_t alone = blockRows * blockPanels / unit * unit;
-        Value step = e.select(e.equal(e.sub(lastRow, row), e.index(1)), e.index(alone), e.index(blockPanels));
+        Value step = e.select(e.equal(count, e.index(1)), e.index(alone), e.index(blockPanels));
         e.loop(e.mul(u0, unit), lastPanel, step, [&](Value panel) {
           Value panelEnd = e.min(e.add(panel, step), lastPanel);
           SmallVector<Value> at;
           for (auto [i, product] : llvm::enumerate(part.products)) {
             at.push_back(products[i]);
-            TileMatmulOp::create(e.b, e.loc, packed, e.sub(lastRow, row),
+            TileMatmulOp::create(e.b, e.loc, packed, count,
                                  kernel.bound.lookup(op.getWeights()[product]), panel, panelEnd, products[i], work,
                                  schedule);
           }
