@@ -84,7 +84,9 @@ def peak_bytes(*command):
     """The most memory that a run had resident."""
     # A child begins with the peak of the process that made it, so a small one stands between.
     between = ("import os, resource, sys\n"
-               "if not (child := os.fork()): os.execv(sys.argv[1], sys.argv[1:])\n"
+               "if not (child := os.fork()):\n"
+               "    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)\n"
+               "    os.execv(sys.argv[1], sys.argv[1:])\n"
                "status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
                "sys.exit(status)")

@@ -6,6 +6,7 @@
 #include "runtime/formats/WeightSource.h"
 #include "runtime/model/ModelFile.h"
 #include "runtime/support/Text.h"
+#include "runtime/tokenizer/Tokenizer.h"
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
 #include "tools/heed/Report.h"
@@ -80,12 +81,24 @@ std::string runtimeLibrary() {
   return (root + "/lib/libheed_runtime.a").str();
 }
 
-/// An encoder cuts its texts at the model's context, or at 256 tokens as sentence-transformers does, whatever its files say.
+/// The tokenizer's file at `path`, for the model. An encoder cuts its texts at the model's context, or at 256 tokens as
+/// sentence-transformers does, whatever its files say. Errors: those of the file, more tokens than the model has rows for.
 Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &info) {
   TokenizerOptions options;
   if (info.kind == ModelKind::Encoder && info.context)
     options.json.maxLength = options.vocabTxt.maxLength = std::min<uint32_t>(info.context, 256);
-  return buildTokenizer(path, options);
+  Result<TokenizerTable> table = buildTokenizer(path, options);
+  if (!table || info.kind == ModelKind::Tensors)
+    return table;
+  Result<Tokenizer> tokenizer = Tokenizer::open(std::as_bytes(std::span(table->bytes)));
+  if (!tokenizer)
+    return tokenizer.error();
+  size_t tokens = tokenizer->vocabularySize(), rows = info.vocabulary;
+  if (tokens > rows)
+    return Error{concat(path, ": ", tokens, " tokens, but the model has rows for ", rows)};
+  if (tokens < rows)
+    table->warnings.push_back(concat(path, ": ", tokens, " tokens, and the model has rows for ", rows));
+  return table;
 }
 
 } // namespace
