@@ -1,0 +1,76 @@
+"""One row, heed and its peers in turns: a round of each, then the next round, all on the same CPUs."""
+import dataclasses
+import statistics
+import sys
+
+from .heed_side import Heed, Refused, atom_rates
+from .peer import PeerFailed
+from .rows import DOCUMENTS, SOFTCAP, WINDOW, Attention, MiniLM
+
+BF16_ATOM = "dpbf16 1x16x2"
+
+
+def description(row, minilm):
+    """A row as the workers read it."""
+    about = {**dataclasses.asdict(row), "kind": type(row).__name__, "type": row.type}
+    if isinstance(row, Attention):
+        about.update(window=WINDOW, documents=DOCUMENTS, softcap=SOFTCAP if row.softcap else 0)
+    if isinstance(row, MiniLM):
+        about["weights"] = str(minilm)
+    return about
+
+
+def spread(times):
+    """How far the middle round is from the best, as a share."""
+    return statistics.median(times) / min(times) - 1
+
+
+class Comparison:
+    """heed, the peers that are there, and where files go."""
+
+    def __init__(self, heed, peers, absent, work, minilm, cpus, rounds, seconds):
+        self.heed, self.peers, self.absent, self.work = heed, peers, absent, work
+        self.minilm, self.cpus, self.rounds, self.seconds = minilm, cpus, rounds, seconds
+
+    def measure(self, row):
+        """{"row", "heed": {…}, "peers": {name: {…}}}; a part that gives no figure has "note" in its place."""
+        result = {"row": row.name, "type": row.type, "unit": row.unit, "work": row.work, "threads": len(self.cpus), "heed": {},
+                  "peers": {name: {"note": why} for name, why in self.absent.items()}}
+        try:
+            program = Heed(self.heed, row, self.work / row.name.replace(" ", "-"), self.cpus)
+            program.result()
+        except Refused as reason:
+            result["heed"]["note"] = str(reason)
+            return result
+        ready = []
+        for peer in self.peers:
+            print(f"compare: {row.name}: {peer.name}", file=sys.stderr, flush=True)
+            try:
+                answer = peer.ask(do="prepare", row=description(row, self.minilm), folder=str(program.folder),
+                                  threads=len(self.cpus), tolerance=row.tolerance)
+                result["peers"][peer.name] = {**answer, "times": []}
+                ready.append(peer)
+            except PeerFailed as reason:
+                result["peers"][peer.name] = {"note": str(reason)}
+        self.rounds_of(row, program, ready, result)
+        return result
+
+    def rounds_of(self, row, program, ready, result):
+        times, fma, bf16, memory = [], 0, 0, None
+        for _ in range(self.rounds):
+            seconds, peak, memory = program.round()
+            times.append(seconds)
+            fma = max(fma, peak)
+            if row.type == "bf16":
+                bf16 = max(bf16, atom_rates(self.heed, self.cpus).get(BF16_ATOM, 0) * len(self.cpus))
+            for peer in list(ready):
+                try:
+                    result["peers"][peer.name]["times"].append(peer.ask(do="round", seconds=self.seconds)["seconds"])
+                except PeerFailed as reason:
+                    result["peers"][peer.name] = {"note": str(reason)}
+                    ready.remove(peer)
+        result["fma_peak"], result["bf16_peak"] = fma, bf16 or None
+        result["heed"] = {"times": times, "memory": memory}
+        for part in (result["heed"], *result["peers"].values()):
+            if part.get("times"):
+                part.update(best=min(part["times"]), spread=spread(part["times"]))

@@ -1,0 +1,42 @@
+"""The table in a page of Markdown, between two marks."""
+from . import table
+
+BEGIN, END = "<!-- bench/compare: begin -->\n", "<!-- bench/compare: end -->\n"
+
+
+def join(parts):
+    """Results of several runs on one machine; of a row that stands in several, the last counts."""
+    results = {}
+    for part in parts:
+        assert part["machine"]["cpu"] == parts[0]["machine"]["cpu"], "results of different machines"
+        results.update({(result["row"], result["threads"]): result for result in part["results"]})
+    return {**parts[-1], "results": list(results.values())}
+
+
+def text(measured):
+    machine, results = measured["machine"], measured["results"]
+    peak = [result["fma_peak"] for result in results if "fma_peak" in result]
+    bf16 = [result["bf16_peak"] for result in results if result.get("bf16_peak")]
+    about = f"{machine['cpu']}, {machine['date']}, {results[0]['threads']} thread: f32 FMA peak {min(peak):.0f}-{max(peak):.0f} GFLOP/s"
+    about += f", dpbf16 peak {min(bf16):.0f}-{max(bf16):.0f} GFLOP/s" if bf16 else ""
+    versions = sorted({package for packages in measured["versions"].values() for package in packages})
+    groups = {}
+    for result in results:
+        groups.setdefault(result["unit"], []).append(result)
+    parts = [about + ".", "Peers: " + ", ".join(versions) + "."]
+    for unit, group in groups.items():
+        parts.append(f"{unit}:\n\n{table.as_markdown(group)}")
+    reasons = table.notes(results)
+    if reasons:
+        parts.append("\n".join("- " + reason for reason in reasons))
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def put(path, measured):
+    """Between the marks; where there are none, at the end."""
+    old = path.read_text() if path.exists() else ""
+    new = BEGIN + text(measured) + END
+    if BEGIN in old and END in old:
+        path.write_text(old[:old.index(BEGIN)] + new + old[old.index(END) + len(END):])
+    else:
+        path.write_text(old + ("\n" if old else "") + new)
