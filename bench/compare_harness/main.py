@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import subprocess
 import sys
 
 from . import environment, page, scaling, table
@@ -91,27 +92,42 @@ def open_peers(options, env, cpus):
     return peers, absent
 
 
-def comparison(options, env):
+def comparison(options, env, threads):
     # The last CPUs: the first serves most interrupts.
-    cpus = sorted(os.sched_getaffinity(0))[-options.threads:]
+    cpus = sorted(os.sched_getaffinity(0))[-threads:]
     peers, absent = open_peers(options, env, cpus)
-    cache = pathlib.Path(os.environ.get("HEED_CACHE") or "~/.cache/heed").expanduser()
-    minilm = cache / "all-MiniLM-L6-v2/model.safetensors"
-    rounds = options.rounds or (3 if options.quick else 7)
-    return Comparison(options.heed, peers, absent, environment.cache_folder() / "work", minilm, cpus, rounds,
+    cache = environment.cache_folder()
+    rounds = options.rounds or (3 if options.quick or options.plots else 7)
+    return Comparison(options.heed, peers, absent, cache / "work", cache.parent / "all-MiniLM-L6-v2/model.safetensors", cpus, rounds,
                       0.05 if options.quick else 0.1)
 
 
-def measure(options, env, rows):
-    compare, results = comparison(options, env), []
+def measure_rows(options, env, rows):
+    compare, results = comparison(options, env, options.threads), []
     try:
         for row in rows:
             results.append(compare.measure(row))
-            print(table.as_text(results[-1:]).split("\n")[1], file=sys.stderr)
+            print(table.progress(results[-1]), file=sys.stderr, flush=True)
     finally:
-        for peer in compare.peers:
-            peer.stop()
+        compare.stop()
     return {"machine": machine(), "versions": environment.PEERS, "results": results}
+
+
+def measure_scaling(options, env):
+    """Measures what the plots show and draws them; also writes scaling.json."""
+    why = env.missing(environment.PLOTS)
+    if why:
+        print(f"compare: matplotlib {why}: nothing can be drawn", file=sys.stderr)
+        return 1
+    series = scaling.measure(lambda threads: comparison(options, env, threads), len(os.sched_getaffinity(0)))
+    options.plots.mkdir(parents=True, exist_ok=True)
+    measured = options.json or options.plots / "scaling.json"
+    measured.write_text(json.dumps({"machine": machine(), "series": series}, indent=1) + "\n")
+    return draw(options, env, measured)
+
+
+def draw(options, env, measured):
+    return subprocess.run([env.python, "-B", pathlib.Path(__file__).parent / "plots.py", measured, options.plots]).returncode
 
 
 def main():
@@ -121,16 +137,21 @@ def main():
         print("\n".join(row.name for row in rows))
         return 0
     env = Environment(options.venv or environment.cache_folder() / "venv", install=not options.no_install)
+    if options.sources and options.plots:
+        return draw(options, env, options.sources[0])
     if options.sources:
-        measured = page.join([json.loads(path.read_text()) for path in options.sources])
+        try:
+            measured = page.join([json.loads(path.read_text()) for path in options.sources])
+        except (OSError, ValueError) as error:
+            parser.error(f"--from: cannot be read: {error}")
     elif not options.heed.exists():
         parser.error(f"{options.heed} is not there: build heed first, or say --heed FILE")
     elif options.plots:
-        return scaling.plots(options, env, comparison(options, env), machine())
+        return measure_scaling(options, env)
     elif not rows:
         parser.error("no row has such a name; bench/compare --list names them")
     else:
-        measured = measure(options, env, rows)
+        measured = measure_rows(options, env, rows)
     print(table.as_text(measured["results"]), end="")
     if options.json:
         options.json.write_text(json.dumps(measured, indent=1) + "\n")

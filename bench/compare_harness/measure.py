@@ -1,5 +1,6 @@
 """One row, heed and its peers in turns: a round of each, then the next round, all on the same CPUs."""
 import dataclasses
+import pathlib
 import statistics
 import sys
 
@@ -25,12 +26,21 @@ def spread(times):
     return statistics.median(times) / min(times) - 1
 
 
+@dataclasses.dataclass
 class Comparison:
     """heed, the peers that are there, and where files go."""
+    heed: pathlib.Path
+    peers: list
+    absent: dict  # {name: why not} of the others
+    work: pathlib.Path
+    minilm: pathlib.Path  # its weights
+    cpus: list
+    rounds: int
+    seconds: float  # of a peer's round
 
-    def __init__(self, heed, peers, absent, work, minilm, cpus, rounds, seconds):
-        self.heed, self.peers, self.absent, self.work = heed, peers, absent, work
-        self.minilm, self.cpus, self.rounds, self.seconds = minilm, cpus, rounds, seconds
+    def stop(self):
+        for peer in self.peers:
+            peer.stop()
 
     def measure(self, row):
         """{"row", "heed": {…}, "peers": {name: {…}}}; a part that gives no figure has "note" in its place."""

@@ -75,6 +75,13 @@ def as_text(results):
     return "\n".join([*out, "", *notes(results)]) + "\n"
 
 
+def progress(result):
+    """A result in one line, as it comes."""
+    parts = [f"{TITLES[name]} {cell(result, part)}" for name, part in result["peers"].items() if "best" in part]
+    said = cell(result, result["heed"]) if "best" in result["heed"] else result["heed"]["note"]
+    return f"{result['row']}, {result['threads']} thread{'s'[:result['threads'] > 1]}: heed {said}" + "".join(f", {part}" for part in parts)
+
+
 def as_markdown(results):
     rows = columns([HEADINGS, *map(line, results)])
     out = ["| " + " | ".join(row) + " |" for row in rows]
