@@ -8,7 +8,7 @@ import tempfile
 import time
 
 WORKER = pathlib.Path(__file__).resolve().parent / "peers" / "worker.py"
-PATIENCE = 240  # seconds for one answer: FlexAttention compiles C++
+PATIENCE = 600  # seconds for one answer: FlexAttention compiles C++
 
 
 class PeerFailed(Exception):

@@ -73,7 +73,7 @@ def plain(weights, batch, length, path):
             y = linear(x, w[f"{at}attention.self.{name}.weight"], w[f"{at}attention.self.{name}.bias"])
             return g.op("Transpose", g.op("Reshape", y, heads), perm=order)
         q, k, v = projection("query", [0, 2, 1, 3]), projection("key", [0, 2, 3, 1]), projection("value", [0, 2, 1, 3])
-        scores = g.op("Mul", g.op("MatMul", q, k), numpy.float32((MODEL // HEADS) ** -0.5).reshape(()))
+        scores = g.op("Mul", g.op("MatMul", q, k), numpy.array((MODEL // HEADS) ** -0.5, numpy.float32))
         a = g.op("MatMul", g.op("Softmax", scores, axis=-1), v)
         a = g.op("Reshape", g.op("Transpose", a, perm=[0, 2, 1, 3]), joined)
         a = linear(a, w[at + "attention.output.dense.weight"], w[at + "attention.output.dense.bias"])
