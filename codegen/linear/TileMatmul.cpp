@@ -64,10 +64,15 @@ struct Matmul {
   Value pairs();
   void convertRows(Value padded);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
-  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
+  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
   void passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count);
-  void registerTile(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
+  /// Bytes of a panel for one k; not of the block formats, whose groups are no smaller than 32.
+  int64_t bytesOfK() { return codec.group().bytes / codec.group().depth; }
+  void eachTile(Value number, Value last, Value k0, Value k1, int64_t count, llvm::function_ref<void(Value, Value)> body);
+  Value afterwards(Value number, Value last, Value k0, Value k1, int64_t count);
+  void registerTile(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
   void oneRow();
+  void prefetchLine(Value at);
   void prefetch(ArrayRef<Value> groups);
   void oneRowPanels(Value first, Value last, int64_t count);
 };
@@ -78,7 +83,7 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t
   e.loop(first, last, count, [&](Value number) {
     if (inBf16()) {
       decodePairs(number, k0, k1, count);
-      e.loop(e.index(0), op.getRows(), rows, [&](Value row) { registerTileBf16(row, number, k0, k1, count); });
+      eachTile(number, last, k0, k1, count, [&](Value row, Value ask) { registerTileBf16(row, number, k0, k1, count, ask); });
       return;
     }
     if (!codec.isPlain()) {
@@ -94,12 +99,30 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t
         });
       }
     }
-    e.loop(e.index(0), op.getRows(), rows, [&](Value row) { registerTile(row, number, k0, k1, count); });
+    eachTile(number, last, k0, k1, count, [&](Value row, Value ask) { registerTile(row, number, k0, k1, count, ask); });
   });
 }
 
+/// Calls body(row, what this tile asks for ahead) for every tile of rows. A tile asks for one panel, the first few for all.
+/// Not for blocks of few bits: they are read in less time than it takes to ask.
+void Matmul::eachTile(Value number, Value last, Value k0, Value k1, int64_t count,
+                      llvm::function_ref<void(Value, Value)> body) {
+  Value next = codec.isQuantised() ? Value() : afterwards(number, last, k0, k1, count);
+  e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
+    body(row, next ? e.add(next, e.mul(e.min(e.div(row, rows), e.index(count - 1)), panel)) : Value());
+  });
+}
+
+/// Where the panels lie that are read after k0..k1 of `count` panels: with few rows, memory would wait while they are
+/// multiplied, and the multiplications while these are fetched.
+Value Matmul::afterwards(Value number, Value last, Value k0, Value k1, int64_t count) {
+  Value inBlock = e.add(panelAt(e.add(number, count)), e.mul(k0, bytesOfK()));
+  Value deeper = e.add(panelAt(op.getFirst()), e.mul(k1, bytesOfK())), nextBlock = panelAt(op.getLast());
+  return e.select(e.less(e.add(number, count), last), inBlock, e.select(e.less(k1, e.index(in)), deeper, nextBlock));
+}
+
 /// rows x count accumulators over k0..k1, added to what `into` holds.
-void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t count) {
+void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t count, Value ask) {
   SmallVector<Value> at, sums;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
@@ -112,6 +135,8 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
   Value end = codec.isPlain() ? e.min(k1, e.index(in)) : k1;
   sums = e.loop(k0, end, 1, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> w, next;
+    if (ask)
+      prefetchLine(e.add(ask, e.mul(e.sub(k, k0), bytesOfK())));
     for (int64_t p = 0; p < count; ++p)
       w.push_back(codec.isPlain()
                       ? codec.decode(bytes, e.add(panelAt(e.add(number, p)), e.mul(k, 64)))[0]
@@ -167,7 +192,7 @@ void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
   }
 }
 
-void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64_t count) {
+void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64_t count, Value ask) {
   SmallVector<Value> at, sums;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
@@ -179,6 +204,8 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64
   Value memory = pairs();
   sums = e.loop(k0, k1, 2, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> w, next;
+    for (int64_t line = 0; ask && line < 2 * bytesOfK(); line += 64)
+      prefetchLine(e.add(ask, e.add(e.mul(e.sub(k, k0), bytesOfK()), line)));
     for (int64_t p = 0; p < count; ++p)
       w.push_back(vector::LoadOp::create(e.b, e.loc, pair, memory,
                                          e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel)));
@@ -220,14 +247,17 @@ void Matmul::block() {
   });
 }
 
+void Matmul::prefetchLine(Value at) {
+  memref::PrefetchOp::create(e.b, e.loc, bytes, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 /// One row waits for memory: groups are asked for well before their turn, across the ends of pages, of panels and of
 /// the weight, behind which the next kernel's lies.
 void Matmul::prefetch(ArrayRef<Value> groups) {
   constexpr int64_t ahead = 16384, line = 64;
   for (Value group : groups)
     for (int64_t byte = 0; byte < codec.group().bytes; byte += line)
-      memref::PrefetchOp::create(e.b, e.loc, bytes, ValueRange{e.add(group, ahead + byte)}, /*isWrite=*/false,
-                                 /*localityHint=*/3, /*isDataCache=*/true);
+      prefetchLine(e.add(group, ahead + byte));
 }
 
 /// One row: `count` panels side by side, k in groups.
