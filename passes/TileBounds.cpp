@@ -1,6 +1,5 @@
 //===- TileBounds.cpp - Which keys a tile of queries visits ---------------===//
-#include "passes/masks/TileBounds.h"
-#include "ir/Axes.h"
+#include "passes/MaskAnalysis.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 
@@ -13,30 +12,6 @@ namespace heed {
 
 namespace {
 constexpr llvm::StringLiteral Name = "tile-bounds";
-
-masks::MaskSymbol symbolOf(MaskSymbolAttr symbol) {
-  std::string name = symbol.getName().str();
-  bool scalar = symbol.getIndex() == SymbolIndex::None;
-  auto kind = symbol.isOpaque()            ? masks::MaskSymbol::Opaque
-              : scalar && name == "kv_len" ? masks::MaskSymbol::KeyLength
-                                           : masks::MaskSymbol::Parameter;
-  return {name, kind};
-}
-
-/// The keys reach at least to the tile's own positions: they were appended
-/// before, or are of the same rows.
-bool keysReachTile(AttentionOp op) {
-  if (isa<CacheType>(op.getK().getType()))
-    return true;
-  if (!op.getQRows() && op.getQAxis() == op.getKvAxis())
-    return true;
-  if (op.getQRows())
-    return op.getQRows() == op.getKvRows();
-  int64_t queries = axisSize(op.getQ().getType(), op.getQAxis());
-  int64_t keys = axisSize(op.getK().getType(), op.getKvAxis());
-  return !ShapedType::isDynamic(queries) && !ShapedType::isDynamic(keys) &&
-         keys >= queries;
-}
 
 TileLoopAttr toAttribute(MLIRContext *context, const masks::KeyRange &range,
                          bool full) {
@@ -61,21 +36,27 @@ int64_t typicalStart(const masks::KeyRange &range) {
 
 struct Bounds {
   TileBoundsAttr attribute;
-  std::string text, whyInexact;
+  std::string text;
 };
 
-Bounds compute(MaskAttr mask, bool reach) {
-  MLIRContext *context = mask.getContext();
-  SmallVector<masks::MaskSymbol> symbols =
-      llvm::map_to_vector(mask.getSymbols(), symbolOf);
-  std::string error;
-  auto set = masks::MaskSet::get(context, mask.getDisjuncts(), symbols, error);
-  if (!set)
-    return {{}, {}, error};
-  masks::TileOptions options;
-  options.keysReachTile = reach;
-  masks::TileBounds bounds = masks::computeTileBounds(*set, options);
+/// `doc[q] - doc[kv] == 0`: the conditions with their tables' names.
+void printConditions(llvm::raw_ostream &os, MaskAttr mask,
+                     const TableConditions &split) {
+  SmallVector<std::string> names;
+  for (MaskSymbolAttr symbol : mask.getSymbols())
+    names.push_back(symbol.getTable().getValue().empty()
+                        ? symbol.getName().str()
+                        : (symbol.getTable().getValue() + "[" +
+                           stringifySymbolIndex(symbol.getIndex()) + "]")
+                              .str());
+  masks::printSet(
+      os, IntegerSet::get(0, names.size(), split.conditions, split.isEquality),
+      {}, names);
+}
 
+Bounds boundsOf(MaskAttr mask, const masks::TileBounds &bounds,
+                const TableConditions &conditions) {
+  MLIRContext *context = mask.getContext();
   struct Loop {
     int64_t start;
     unsigned number;
@@ -100,33 +81,34 @@ Bounds compute(MaskAttr mask, bool reach) {
     os << (loops.size() > 1 ? "; " : "") << (full ? "full " : "partial ");
     range->print(os, bounds.names);
   }
+  if (!conditions.conditions.empty()) {
+    os << "; of these only the keys where some query of the tile has ";
+    printConditions(os, mask, conditions);
+    os << ", found when it runs if the table is sorted along the keys";
+  }
   out.attribute = TileBoundsAttr::get(context, bounds.exact, loops);
-  out.whyInexact = bounds.reason;
   return out;
 }
 
 struct TileBounds : impl::TileBoundsBase<TileBounds> {
   void runOnOperation() override {
+    auto &analysis = getAnalysis<MaskAnalysis>();
+    markAnalysesPreserved<MaskAnalysis>();
     getOperation()->walk([&](AttentionOp op) {
-      bool reach = keysReachTile(op);
-      auto [known, isNew] = computed.try_emplace({op.getMask(), reach});
-      if (isNew)
-        known->second = compute(op.getMask(), reach);
-      const Bounds &bounds = known->second;
-      if (!bounds.attribute)
-        return declined(
-            op, Name, "every key is visited and masked: " + bounds.whyInexact);
+      MaskFacts &facts = analysis.of(op);
+      if (!facts.error().empty())
+        return declined(op, Name,
+                        "every key is visited and masked: " + facts.error());
+      const masks::TileBounds &found = facts.tileBounds();
+      Bounds bounds = boundsOf(op.getMask(), found, facts.conditions());
       op.setTileBoundsAttr(bounds.attribute);
-      found(op, Name, "a tile of queries q0 to q1 visits " + bounds.text);
-      if (!bounds.attribute.getExact())
+      heed::found(op, Name, "a tile of queries q0 to q1 visits " + bounds.text);
+      if (!found.exact)
         declined(op, Name,
                  "more keys are visited or masked than the mask needs: " +
-                     bounds.whyInexact);
+                     found.reason);
     });
   }
-
-  /// Layers mostly share their masks.
-  llvm::DenseMap<std::pair<MaskAttr, unsigned>, Bounds> computed;
 };
 } // namespace
 } // namespace heed

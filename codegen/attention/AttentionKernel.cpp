@@ -5,6 +5,7 @@
 #include "codegen/attention/KeySpans.h"
 #include "codegen/attention/KeysInLanes.h"
 #include "codegen/attention/MaskCode.h"
+#include "codegen/attention/TableRanges.h"
 #include "ir/Axes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,7 +22,7 @@ class KernelEmitter {
 public:
   KernelEmitter(AttentionOp op, TargetAttr target, AttentionViews &views,
                 OpBuilder &b)
-      : op(op), views(views), b(b), loc(op.getLoc()),
+      : op(op), views(views), b(b), loc(op.getLoc()), tables(op, views, b),
         tiling(AttentionTiling::choose(op, target)), scratch(op, tiling),
         head(axisSize(op.getQ().getType(), axis::Head)),
         heads(axisSize(op.getQ().getType(), axis::Heads)),
@@ -86,6 +87,7 @@ private:
     Value headIndex, row, rows;
     SmallVector<Value> symbols;                  // of the mask
     SmallVector<std::pair<Value, Value>> ranges; // of keys, one for each loop
+    SmallVector<std::pair<Value, Value>> full;   // keys that need no mask
     // Spans of `spanKeys` keys from `firstKey` on; one where rows are many.
     Value spans, spanKeys, firstKey;
     Value before; // the work before the item
@@ -252,6 +254,8 @@ private:
     return loop(views.segments(), 1, start, [&](Value number, Value carried) {
       Item item;
       item.segment = views.segment(number);
+      if (tables.any())
+        tables.enter(item.segment);
       Value rows = mul(item.segment.queryLength, index(group));
       return loop(index(perHead ? heads : kvHeads), 1, carried,
                   [&](Value headIndex, Value carried) {
@@ -272,6 +276,7 @@ private:
   void findRanges(Item &item) {
     item.symbols.clear();
     item.ranges.clear();
+    item.full.clear();
     Value past = item.segment.past, zero = index(0);
     for (MaskSymbolAttr symbol : op.getMask().getSymbols())
       item.symbols.push_back(
@@ -283,8 +288,17 @@ private:
           q1 = add(add(past, div(lastRow, group)), index(1));
     SmallVector<Value> symbols{q0, q1, item.segment.keyLength};
     llvm::append_range(symbols, item.symbols);
-    for (TileLoopAttr loop : loops)
-      item.ranges.push_back(emitKeyRange(b, loc, loop, symbols));
+    TableRanges::Found found;
+    if (tables.any())
+      found = tables.find(item.segment, symbols);
+    for (TileLoopAttr loop : loops) {
+      auto range = emitKeyRange(b, loc, loop, symbols);
+      item.ranges.push_back(tables.any() ? tables.cut(range, found.some)
+                                         : range);
+      if (loop.getFull())
+        item.full.push_back(tables.any() ? tables.cut(range, found.all)
+                                         : range);
+    }
   }
 
   /// Keys visited, plus what each span costs by itself.
@@ -370,11 +384,11 @@ private:
       start(sinks);
 
     SmallVector<Value> full;
-    for (auto [loop, range] : llvm::zip(loops, item.ranges))
-      if (loop.getFull())
-        full.append({range.first, range.second});
-    bool masked =
-        llvm::any_of(loops, [](TileLoopAttr loop) { return !loop.getFull(); });
+    for (auto [from, to] : item.full)
+      full.append({from, to});
+    bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
+                    return !loop.getFull();
+                  });
     overRuns(item, [&](Value from, Value to) {
       scf::ForOp::create(
           b, loc, from, to, index(tile.keys), ValueRange{},
@@ -542,6 +556,7 @@ private:
   AttentionViews &views;
   OpBuilder &b;
   Location loc;
+  TableRanges tables;
   AttentionTiling tiling;
   AttentionScratch scratch;
   int64_t head, heads, kvHeads, group;

@@ -2,6 +2,7 @@
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/attention/KeySpans.h"
 #include "ir/Axes.h"
+#include "ir/Grouping.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -20,22 +21,10 @@ static bool isBanded(AttentionOp op) {
   });
 }
 
-static int64_t groupOf(AttentionOp op) {
-  if (op.getMask().dependsOnHead() ||
-      (!op.getScore().empty() && !op.getScore().getArgument(3).use_empty()))
-    return 1;
-  Type k = op.getK().getType();
-  auto cache = dyn_cast<CacheType>(k);
-  int64_t kvHeads = cache
-                        ? cache.getKvHeads()
-                        : axisSize(k, axis::KvHeads, axisSize(k, axis::Heads));
-  return axisSize(op.getQ().getType(), axis::Heads) / kvHeads;
-}
-
 AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   AttentionTiling tiling;
   int64_t lanes = tiling.lanes = target.getLanes();
-  tiling.group = groupOf(op);
+  tiling.group = headsOfTile(op);
   // Three quarters of the registers are accumulators; the rest hold the rows'
   // vectors, a broadcast and temporaries. With all 16 taken the register
   // allocator starts to copy.

@@ -28,12 +28,19 @@ func.func @cache(%q: !x, %c: !c, %rows: !attn.ragged<token>, %doc: tensor<?xi32,
   // CHECK-NEXT: %first =
   %first = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0, kv - q + 4095 >= 0" or "q - kv >= 0, 3 - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"} : !x, !c, !c -> !x
 
-  // CHECK: visits partial [0, q1)"
-  // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: dq is looked up per token"
+  // Documents: the loops are those of the mask without its table, which the kernel looks at.
+  // CHECK: visits full [0, q0 + 1); partial [q0 + 1, q1); of these only the keys where some query of the tile has doc[q] - doc[kv] == 0, found when it runs if the table is sorted along the keys"
   // CHECK-NEXT: %documents =
-  // IR: tile_bounds = #attn.tile_bounds<exact = false,
+  // IR: tile_bounds = #attn.tile_bounds<exact = true, [<full, from ()[s0, s1, s2, s3, s4] -> (0) to ()[s0, s1, s2, s3, s4] -> (s0 + 1)>
   %documents = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) tables(%doc : tensor<?xi32, #attn.axes<[token]>>)
       mask <(q, kv)[dq : doc[q], dk : doc[kv]] : "q - kv >= 0, dq - dk == 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv", table_names = ["doc"]} : !x, !c, !c -> !x
+
+  // A table in one disjunct alone is no condition on all pairs.
+  // CHECK: visits full [0, min(q0 + 1, 4)); partial [4, q0 + 1); partial [q0 + 1, q1)"
+  // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: dq is looked up per token"
+  // CHECK-NEXT: %some_documents =
+  %some_documents = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) tables(%doc : tensor<?xi32, #attn.axes<[token]>>)
+      mask <(q, kv)[dq : doc[q], dk : doc[kv]] : "q - kv >= 0, dq - dk == 0" or "q - kv >= 0, 3 - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv", table_names = ["doc"]} : !x, !c, !c -> !x
 
   // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: keys at a stride are visited with those between them"
   // CHECK-NEXT: %strided =

@@ -94,6 +94,8 @@ int main(int argc, char **argv) {
     rows.push_back({"full" + d, one, all(), two, schedule});
     rows.push_back({"causal" + d, one, causal(), two, schedule});
     rows.push_back({"window256" + d, one, window(256), two, schedule});
+    rows.push_back(
+        {"documents512" + d, one, causalDocuments(512), two, schedule});
     rows.push_back({"softcap" + d, one, softcap(causal()), two, schedule});
     rows.push_back({"grouped" + d,
                     {Layout::RowsMajor, 9, 3, head},

@@ -193,7 +193,7 @@ AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
        table) // small slopes: a score of 100 has an error of 1e-5 by itself
     entry /= 16;
   for (int64_t i = 0; i < queryStarts.back(); ++i)
-    documents.push_back(static_cast<int32_t>(i / 7));
+    documents.push_back(kernel.rule.document(i));
 }
 
 int64_t AttentionProblem::keyLength(size_t segment) const {
@@ -329,12 +329,27 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
   return out;
 }
 
+bool AttentionProblem::isAllowed(size_t segment, int64_t i, int64_t j,
+                                 int64_t h) const {
+  const Rule &rule = kernel.rule;
+  return rule.allows(segments[segment].past + i, j, h) &&
+         (!rule.documents || rule.meets(documents[queryStarts[segment] + i],
+                                        documents[keyStarts[segment] + j]));
+}
+
+void AttentionProblem::poison(int64_t from, int64_t to) {
+  for (int64_t kvHead = 0; kvHead < kernel.shape.kvHeads; ++kvHead)
+    for (int64_t j = from; j < to; ++j)
+      for (int64_t d = 0; d < kernel.shape.head; ++d)
+        v[keyIndex(0, kvHead, j, true) + d] = NAN;
+}
+
 int64_t AttentionProblem::allowedPairs() const {
   int64_t pairs = 0;
   for (size_t segment = 0; segment < segments.size(); ++segment)
     for (int64_t i = 0; i < segments[segment].q; ++i)
       for (int64_t j = 0; j < keyLength(segment); ++j)
-        pairs += kernel.rule.allows(segments[segment].past + i, j, 0);
+        pairs += isAllowed(segment, i, j, 0);
   return pairs * kernel.shape.heads;
 }
 
@@ -358,9 +373,7 @@ double AttentionProblem::error(const std::vector<float> &out) const {
           for (int64_t d = 0; d < shape.head; ++d)
             s += double(query[d]) * key[d];
           s /= std::sqrt(double(shape.head));
-          bool allowed = rule.documents ? documents[queryStarts[segment] + i] ==
-                                              documents[keyStarts[segment] + j]
-                                        : rule.allows(position, j, h);
+          bool allowed = isAllowed(segment, i, j, h);
           if (rule.map && allowed) {
             // The table is read by (h, distance); other rules ignore it.
             double entry = 0;

@@ -32,7 +32,13 @@ struct Rule {
       symbols;                // named integers of the mask
   std::vector<int64_t> table; // the lookup table's sizes
   bool sinks = false;
-  bool documents = false; // the mask reads doc[q] and doc[kv]
+  bool documents = false; // the mask reads doc[q] and kdoc[kv]
+  /// The tables' entry of row i, and which pairs of entries may meet.
+  std::function<int32_t(int64_t i)> document = [](int64_t i) {
+    return static_cast<int32_t>(i / 7);
+  };
+  std::function<bool(int32_t ofQuery, int32_t ofKey)> meets =
+      [](int32_t q, int32_t kv) { return q == kv; };
 };
 
 struct Shape {
@@ -80,8 +86,12 @@ public:
   /// must be zero count as infinite.
   double error(const std::vector<float> &out) const;
   int64_t allowedPairs() const;
+  /// The values of keys [from, to) of a segment of rows become NaN: it shows in
+  /// every output that reads them, whatever their weight.
+  void poison(int64_t from, int64_t to);
 
 private:
+  bool isAllowed(size_t segment, int64_t i, int64_t j, int64_t h) const;
   double reference(size_t segment, int64_t h, int64_t i,
                    std::vector<double> &row,
                    std::vector<double> &magnitude) const;

@@ -122,6 +122,53 @@ TEST_CASE("score rules, tables and sinks", "[attention]") {
         {{{40, 40}, {9, 9}, {1, 1}}}}});
 }
 
+TEST_CASE("tables, sorted or not", "[attention]") {
+  std::vector<std::vector<Lengths>> calls = {
+      batch(1, 150, 150), batch(2, 40, 40), batch(1, 1, 1), batch(3, 97, 97)};
+  Shape shape{Layout::RowsMajor, 4, 2, 16};
+  Rule documents = causalDocuments(20);
+  Rule notPadding =
+      causalWith("b_ - 2 >= 0", [](int32_t, int32_t kv) { return kv >= 2; });
+  Rule earlier = causalWith("a - 2 * b_ + 1 >= 0", [](int32_t q, int32_t kv) {
+    return q - 2 * kv + 1 >= 0;
+  });
+  Rule byQuery =
+      causalWith("a - 1 == 0", [](int32_t q, int32_t) { return q == 1; });
+  std::vector<Case> cases;
+  for (const Rule &rule : {documents, notPadding, earlier, byQuery})
+    for (std::function<int32_t(int64_t)> table :
+         {std::function<int32_t(int64_t)>(
+              [](int64_t i) { return int32_t(i / 33); }),
+          std::function<int32_t(int64_t)>(
+              [](int64_t i) { return int32_t(4 - i / 33); }),
+          std::function<int32_t(int64_t)>(
+              [](int64_t i) { return int32_t(i * 7 % 5); })})
+      cases.push_back({shape, withTable(rule, table), calls});
+  cases.push_back({{Layout::Ragged, 2, 1, 16},
+                   documents,
+                   {{{40, 40}, {9, 9}, {1, 1}, {70, 70}}}});
+  run(cases);
+}
+
+TEST_CASE("keys of other documents are not visited", "[attention]") {
+  for (const Machine &machine : machines()) {
+    if (!machine.runsHere())
+      continue;
+    // Tiles of 48, 32 or 16 queries all divide documents of 96.
+    AttentionKernel kernel({Layout::HeadsMajor, 1, 1, 16}, causalDocuments(96),
+                           machine);
+    AttentionProblem problem(kernel, batch(1, 384, 384), 4, /*huge=*/false);
+    problem.poison(0, 96);
+    problem.poison(288, 384);
+    std::vector<float> out = problem.run(2);
+    INFO(machine.name);
+    auto isNan = [](float x) { return std::isnan(x); };
+    CHECK(std::all_of(out.begin(), out.begin() + 96 * 16, isNan));
+    CHECK(std::none_of(out.begin() + 96 * 16, out.begin() + 288 * 16, isNan));
+    CHECK(std::all_of(out.begin() + 288 * 16, out.end(), isNan));
+  }
+}
+
 TEST_CASE("the error stays within the contract", "[attention]") {
   for (const Machine &machine : machines()) {
     if (!machine.runsHere())

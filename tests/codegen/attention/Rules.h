@@ -95,5 +95,35 @@ inline Rule documents() {
   rule.documents = true;
   return rule;
 }
+/// Tables under a causal mask, with its tile bounds: `condition` is over a =
+/// doc[q] and b_ = kdoc[kv].
+inline Rule causalWith(const std::string &condition,
+                       std::function<bool(int32_t, int32_t)> meets) {
+  Rule rule = documents();
+  rule.mask =
+      "#attn.mask<(q, kv)[a : doc[q], b_ : kdoc[kv]] : \"q - kv >= 0, " +
+      condition + "\">";
+  rule.allows = causal().allows;
+  rule.meets = std::move(meets);
+  const std::string symbols = "()[s0, s1, s2, s3, s4]";
+  rule.bounds = "#attn.tile_bounds<exact = true, ["
+                "#attn.tile_loop<full, from " +
+                symbols + " -> (0) to " + symbols +
+                " -> (s0 + 1, s2)>, #attn.tile_loop<partial, from " + symbols +
+                " -> (s0 + 1) to " + symbols + " -> (s1, s2)>]>";
+  return rule;
+}
+inline Rule causalDocuments(int64_t length) {
+  Rule rule =
+      causalWith("a - b_ == 0", [](int32_t q, int32_t kv) { return q == kv; });
+  rule.document = [length](int64_t i) {
+    return static_cast<int32_t>(i / length);
+  };
+  return rule;
+}
+inline Rule withTable(Rule rule, std::function<int32_t(int64_t)> document) {
+  rule.document = std::move(document);
+  return rule;
+}
 
 } // namespace heed::test

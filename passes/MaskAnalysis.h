@@ -1,0 +1,65 @@
+//===- MaskAnalysis.h - What is known of each attention's mask ------------===//
+#pragma once
+
+#include "ir/TableConditions.h"
+#include "passes/masks/CacheCapacity.h"
+#include "passes/masks/MaskCount.h"
+#include "passes/masks/RowCoverage.h"
+#include "passes/masks/TileBounds.h"
+
+#include <map>
+
+namespace heed {
+
+/// The mask as an integer set; nullopt, and `error` says why, where a
+/// constraint has no meaning.
+std::optional<masks::MaskSet> maskSetOf(attn::MaskAttr mask,
+                                        std::string &error);
+
+/// The keys reach at least to the tile's own positions: they were appended
+/// before, or are of the same rows.
+bool keysReachTile(attn::AttentionOp op);
+
+/// Facts about one mask, computed when asked for.
+class MaskFacts {
+public:
+  MaskFacts(attn::MaskAttr mask, bool keysReachTile);
+
+  /// Empty, or why nothing is known.
+  const std::string &error() const { return why; }
+  bool keysReachTile() const { return reach; }
+  const masks::MaskSet &set() const { return *all; }
+  const attn::TableConditions &conditions() const { return split; }
+
+  /// Of the mask without its table conditions.
+  const masks::TileBounds &tileBounds();
+  const masks::RowCoverage &rowCoverage();
+  const masks::CacheCapacity &cacheCapacity();
+  /// With Lq = L where the keys are those of the queries' own rows. Of the mask
+  /// without its table conditions: what they forbid is known only when it runs.
+  const masks::MaskCount &count();
+
+private:
+  attn::MaskAttr mask;
+  bool reach;
+  attn::TableConditions split;
+  std::optional<masks::MaskSet> all, rest;
+  std::string why;
+  std::optional<masks::TileBounds> bounds;
+  std::optional<masks::RowCoverage> rows;
+  std::optional<masks::CacheCapacity> cache;
+  std::optional<masks::MaskCount> pairs;
+};
+
+/// Of a module: the facts of its attentions. Layers mostly share their masks,
+/// so each mask is looked at once.
+class MaskAnalysis {
+public:
+  explicit MaskAnalysis(mlir::Operation *) {}
+  MaskFacts &of(attn::AttentionOp op);
+
+private:
+  std::map<std::pair<const void *, bool>, MaskFacts> facts;
+};
+
+} // namespace heed
