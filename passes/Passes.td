@@ -67,9 +67,29 @@ def TileBounds : Pass<"attn-tile-bounds", "::mlir::ModuleOp"> {
   let summary = "which keys a tile of queries visits, from the mask alone";
   let description = [{
     Sets `tile_bounds` on every attention: ranges of keys where all pairs are allowed (no mask code runs there) and where
-    some are, affine in the tile's origin, the lengths and the mask's symbols. Says in a remark when a range is wider than the mask
+    some are, affine in the tile's origin, the lengths and the mask's symbols. Conditions on per-token tables that every pair must meet
+    are left to the kernel (ir/TableConditions.h). Says in a remark when a range is wider than the mask
     needs (symbols that are looked up per token, strides, a mask too large to analyse).
   }];
+}
+
+def RowCoverage : Pass<"attn-row-coverage", "::mlir::ModuleOp"> {
+  let summary = "says which queries see no key";
+  let description = [{ Changes nothing: its remarks say, for all lengths, which rows of each attention yield zeros. }];
+}
+
+def CacheCapacity : Pass<"attn-cache-capacity", "::mlir::ModuleOp"> {
+  let summary = "says how many past keys a later query can see";
+  let description = [{ Changes nothing: its remarks say what a cache of each attention must keep: a ring, pinned keys, or all. }];
+}
+
+def MaskCost : Pass<"attn-mask-cost", "::mlir::ModuleOp"> {
+  let summary = "says how many pairs a mask allows and how many are visited";
+  let description = [{
+    Changes nothing: its remarks give the closed formula of allowed pairs, the visited pairs over it, and how evenly
+    2 to 64 threads share them, for the lengths that the types know and `length` for the others.
+  }];
+  let options = [Option<"length", "length", "int64_t", "2048", "of the axes of open size">];
 }
 
 def PlanBuffers : Pass<"attn-plan-buffers", "::mlir::ModuleOp"> {

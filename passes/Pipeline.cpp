@@ -68,6 +68,12 @@ void buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
   addUnlessDisabled(pm, options, createPlanBuffers());
 }
 
+void buildMaskFactsPipeline(OpPassManager &pm, int64_t length) {
+  pm.addPass(createRowCoverage());
+  pm.addPass(createCacheCapacity());
+  pm.addPass(createMaskCost({length}));
+}
+
 namespace {
 struct FuseArguments : PassPipelineOptions<FuseArguments> {
   ListOption<std::string> disable{*this, "disable",

@@ -38,6 +38,29 @@ WorkSplit heed::masks::splitEqually(llvm::ArrayRef<int64_t> work,
   return split;
 }
 
+WorkSplit heed::masks::dealByMiddle(llvm::ArrayRef<int64_t> work,
+                                    unsigned threads) {
+  int64_t total = std::accumulate(work.begin(), work.end(), int64_t(0)),
+          before = 0, busiest = 0;
+  WorkSplit split;
+  llvm::SmallVector<int64_t> sums(threads, 0);
+  for (auto [item, cost] : llvm::enumerate(work)) {
+    // Without any work all goes to the first.
+    unsigned owner =
+        total ? std::min<int64_t>((2 * before + cost) * threads / (2 * total),
+                                  threads - 1)
+              : 0;
+    while (split.first.size() <= owner)
+      split.first.push_back(item);
+    busiest = std::max(busiest, sums[owner] += cost);
+    before += cost;
+  }
+  split.first.resize(threads + 1, work.size());
+  if (total > 0)
+    split.imbalance = double(busiest) * threads / double(total);
+  return split;
+}
+
 llvm::SmallVector<int64_t>
 heed::masks::visitedPairs(const TileBounds &bounds, int64_t offset,
                           int64_t numQueries, int64_t tileQueries,

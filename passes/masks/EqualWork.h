@@ -17,6 +17,11 @@ struct WorkSplit {
 /// work is negative.
 WorkSplit splitEqually(llvm::ArrayRef<int64_t> work, unsigned threads);
 
+/// The split that the attention kernel makes while it runs, without a search:
+/// an item goes to the thread in whose equal part of the whole work its middle
+/// lies. No thread has more than the mean and the largest item.
+WorkSplit dealByMiddle(llvm::ArrayRef<int64_t> work, unsigned threads);
+
 /// Pairs that each tile of `tileQueries` rows visits, for the rows [0,
 /// numQueries) at position `offset` and on, over `length` keys; `symbols` are
 /// the mask's. A key that is visited costs all queries of the tile.

@@ -2,7 +2,10 @@
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
 
+#include "passes/Pipeline.h"
+
 #include "mlir/IR/Remarks.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -45,6 +48,13 @@ private:
   Remarks &remarks;
 };
 
+/// The longest sequence of a model of tokens.
+std::optional<int64_t> contextOf(mlir::ModuleOp module) {
+  auto model = module->getAttrOfType<mlir::DictionaryAttr>("attn.model");
+  auto context = model ? model.getAs<mlir::IntegerAttr>("context") : mlir::IntegerAttr();
+  return context && context.getInt() > 0 ? std::optional(context.getInt()) : std::nullopt;
+}
+
 } // namespace
 
 int explainCommand(const Options &options) {
@@ -57,6 +67,10 @@ int explainCommand(const Options &options) {
                                                      std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
                                                      false)) ||
       !compilation.runTo(Stage::Scheduled))
+    return 1;
+  mlir::PassManager facts(&compilation.context());
+  buildMaskFactsPipeline(facts, contextOf(compilation.module()).value_or(2048));
+  if (failed(facts.run(compilation.module())))
     return 1;
   auto file = llvm::MemoryBuffer::getFile(options.model);
   llvm::SmallVector<llvm::StringRef> lines;

@@ -56,6 +56,27 @@ TEST_CASE("the split of least maximal work") {
   }
 }
 
+TEST_CASE("dealing by the middle is nearly as even") {
+  std::mt19937 random(6);
+  for (int i = 0; i < 200; ++i) {
+    std::vector<int64_t> work(random() % 40);
+    for (int64_t &w : work)
+      w = random() % 20;
+    unsigned threads = 1 + random() % 9;
+    WorkSplit split = dealByMiddle(work, threads);
+    REQUIRE(split.first.size() == threads + 1);
+    CHECK(split.first.front() == 0);
+    CHECK(split.first.back() == int64_t(work.size()));
+    CHECK(std::is_sorted(split.first.begin(), split.first.end()));
+    int64_t total = std::accumulate(work.begin(), work.end(), int64_t(0)),
+            largest = work.empty() ? 0 : *llvm::max_element(work);
+    CHECK(busiest(split, work) * threads <= total + largest * threads);
+    CHECK((total == 0 ||
+           split.imbalance ==
+               Approx(double(busiest(split, work)) * threads / total)));
+  }
+}
+
 TEST_CASE("tiles of common masks are shared out evenly") {
   mlir::MLIRContext context;
   for (const NamedMask &named : commonMasks()) {

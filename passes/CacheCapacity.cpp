@@ -1,0 +1,35 @@
+//===- CacheCapacity.cpp - How many past keys a later query can see -------===//
+#include "passes/masks/CacheCapacity.h"
+#include "passes/MaskAnalysis.h"
+#include "passes/Passes.h"
+#include "passes/Remarks.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+#define GEN_PASS_DEF_CACHECAPACITY
+#include "passes/Passes.h.inc"
+
+namespace {
+constexpr llvm::StringLiteral Name = "cache-capacity";
+
+struct CacheCapacity : impl::CacheCapacityBase<CacheCapacity> {
+  void runOnOperation() override {
+    auto &analysis = getAnalysis<MaskAnalysis>();
+    markAllAnalysesPreserved();
+    getOperation()->walk([&](AttentionOp op) {
+      if (!isa<CacheType>(op.getK().getType()))
+        return;
+      MaskFacts &facts = analysis.of(op);
+      if (!facts.error().empty())
+        return declined(op, Name, "nothing is known: " + facts.error());
+      std::string text = "later queries see ";
+      llvm::raw_string_ostream os(text);
+      facts.cacheCapacity().print(os);
+      found(op, Name, text);
+    });
+  }
+};
+} // namespace
+} // namespace heed
