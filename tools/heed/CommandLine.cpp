@@ -32,6 +32,7 @@ int parseCommandLine(int argc, char **argv, Options &options) {
              "  heed check model.yaml\n"
              "  heed ir model.yaml --stage=fused\n"
              "  heed explain model.yaml\n"
+             "  heed view --mask model.yaml\n"
              "Exit codes: 0 good, 1 the input is wrong, 2 the usage is wrong, 3 a fault of the machine.");
 
   CLI::App *build = app.add_subcommand("build", "compile a model to an executable");
@@ -62,6 +63,18 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   CLI::App *explain = app.add_subcommand("explain", "what was fused and what was not, at the YAML line");
   addCompileFlags(explain, options);
 
+  CLI::App *view = app.add_subcommand("view", "draw a model's masks and the tiles that are visited");
+  addCompileFlags(view, options);
+  view->add_flag("--mask", options.mask, "each mask with its tiles, empty, full and partial")->required();
+  view->add_option("-o,--output", options.output, "an .html or .svg file (default: MODEL-mask.html)")->type_name("FILE");
+  view->add_option("--length", options.length, "positions to draw (default: what shows the mask)")
+      ->check(CLI::Range(1, 16384))
+      ->type_name("N");
+  view->add_option("--tile", options.tile, "queries of a tile (default: the schedule's)")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+  view->footer("Example:\n  heed view --mask examples/tour/07-sliding-window.yaml -o window.html");
+
   CLI::App *bench = app.add_subcommand("bench", "measure this machine");
   bench->add_flag("--machine", options.machine, "the rates of its atoms, its caches and its memory")->required();
   bench->add_flag("--json", options.json, "as JSON");
@@ -76,7 +89,7 @@ int parseCommandLine(int argc, char **argv, Options &options) {
     return app.exit(error);
   } catch (const CLI::ParseError &error) {
     bool none = argc == 1;
-    std::cerr << "heed: " << (none ? "a command is needed: build, check, ir, explain or bench" : error.what());
+    std::cerr << "heed: " << (none ? "a command is needed: build, check, ir, explain, view or bench" : error.what());
     // An unknown command or flag is most often a slip of the fingers.
     for (int i = 1; i < argc && !none; ++i) {
       std::vector<std::string> names;

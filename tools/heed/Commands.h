@@ -10,6 +10,7 @@ int buildCommand(const Options &options);
 int checkCommand(const Options &options);
 int irCommand(const Options &options);
 int explainCommand(const Options &options);
+int viewCommand(const Options &options);
 int benchCommand(const Options &options);
 
 } // namespace heed

@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
                   {"check", heed::checkCommand},
                   {"ir", heed::irCommand},
                   {"explain", heed::explainCommand},
+                  {"view", heed::viewCommand},
                   {"bench", heed::benchCommand}};
   for (const auto &command : commands)
     if (options.command == command.name)

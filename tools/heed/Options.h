@@ -15,6 +15,9 @@ struct Options {
   int jobs = 0;
   // ir, explain
   std::string stage = "model";
+  // view: positions and queries of a tile, 0 for what looks well
+  bool mask = false;
+  int64_t length = 0, tile = 0;
   // every command that compiles: fusion passes left out, by name
   std::vector<std::string> disable;
   // bench

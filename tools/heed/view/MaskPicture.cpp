@@ -1,0 +1,268 @@
+//===- MaskPicture.cpp - A mask and its tiles, as SVG ---------------------===//
+#include "tools/heed/view/MaskPicture.h"
+
+#include "passes/masks/Causality.h"
+#include "tools/heed/view/Svg.h"
+
+using namespace mlir;
+using namespace heed::attn;
+using llvm::formatv;
+
+namespace heed::view {
+
+int64_t pleasantLength(MaskAttr mask, int64_t tile) {
+  int64_t largest = 0;
+  for (IntegerSet set : mask.getDisjuncts())
+    for (AffineExpr expr : set.getConstraints())
+      expr.walk([&](AffineExpr part) {
+        // A window of a million is none.
+        if (auto constant = dyn_cast<AffineConstantExpr>(part);
+            constant && std::abs(constant.getValue()) <= 8192)
+          largest = std::max(largest, std::abs(constant.getValue()));
+      });
+  return largest <= 2 ? 16 * tile
+                      : std::clamp<int64_t>(4 * (largest + 1), 64, 16384);
+}
+
+namespace {
+/// A picture of one mask: the pairs as a square of `Side` units, notes beside.
+class Painter {
+public:
+  explicit Painter(const MaskPicture &picture)
+      : picture(picture), mask(*picture.mask), queries(mask.queries),
+        keys(mask.keys), bounds(picture.facts->tileBounds()),
+        xUnit(Side / double(keys)), yUnit(Side / double(queries)) {}
+
+  Drawing paint() {
+    svg.text(Left, 34, picture.title, "title");
+    svg.text(Left, 58, picture.subtitle, "mask");
+    matrix();
+    double notesEnd = notes();
+    return {svg.take(), std::max(Top + Side + 70, notesEnd + 20)};
+  }
+
+private:
+  static constexpr double Side = 600, Left = 64, Top = 110,
+                          NotesLeft = Left + Side + 40;
+
+  void matrix() {
+    svg.raw(formatv("<g transform='translate({0},{1})' "
+                    "shape-rendering='crispEdges'>\n",
+                    Left, Top)
+                .str());
+    svg.rectangle(0, 0, Side, Side, colourEmpty);
+    for (int64_t q0 = 0; q0 < queries; q0 += picture.tile)
+      tileRow(q0, std::min(q0 + picture.tile, queries));
+    grid();
+    svg.raw("</g>\n");
+    axes();
+  }
+
+  /// What one tile of queries visits.
+  void tileRow(int64_t q0, int64_t q1) {
+    SmallVector<int64_t> values = {q0, q1, keys};
+    values.append(mask.symbols().begin(), mask.symbols().end());
+    std::pair<int64_t, int64_t> some{0, keys}, all = some;
+    if (!picture.facts->conditions().conditions.empty())
+      std::tie(some, all) = tableRanges(q0, q1);
+    for (bool full : {true, false})
+      for (const masks::KeyRange &range : full ? bounds.full : bounds.partial) {
+        auto [from, to] = range.bounds(values);
+        from = std::max({from, some.first, int64_t(0)});
+        to = std::min({to, some.second, keys});
+        if (from >= to)
+          continue;
+        int64_t inner = full ? std::clamp(all.first, from, to) : to,
+                outer = full ? std::clamp(all.second, inner, to) : to;
+        part(q0, q1, from, inner, false);
+        part(q0, q1, inner, outer, true);
+        part(q0, q1, outer, to, false);
+      }
+  }
+
+  void part(int64_t q0, int64_t q1, int64_t from, int64_t to, bool full) {
+    if (from >= to)
+      return;
+    visited += (to - from) * (q1 - q0);
+    std::string tooltip = formatv(
+        "queries {0} to {1}, keys {2} to {3}: {4}", q0, q1 - 1, from, to - 1,
+        full ? "full, no mask runs here" : "partial, masked pair by pair");
+    svg.rectangle(from * xUnit, q0 * yUnit, (to - from) * xUnit,
+                  (q1 - q0) * yUnit, full ? colourFull : colourWasted, tooltip);
+    if (full) {
+      allowedPairs += (to - from) * (q1 - q0);
+      return;
+    }
+    // Rows closer than half a unit look like one.
+    int64_t step = std::max<int64_t>(1, queries / 1200);
+    std::string path;
+    for (int64_t q = q0; q < q1; ++q) {
+      bool drawn = (q - q0) % step == 0;
+      for (int64_t kv = from; kv < to; ++kv) {
+        if (!mask.allows(q, kv))
+          continue;
+        int64_t start = kv;
+        while (kv < to && mask.allows(q, kv))
+          ++kv;
+        allowedPairs += kv - start;
+        if (drawn)
+          path += formatv("M{0:f2} {1:f2}h{2:f2}v{3:f2}h-{2:f2}z",
+                          start * xUnit, q * yUnit, (kv - start) * xUnit,
+                          std::min(step, q1 - q) * yUnit);
+      }
+    }
+    if (!path.empty())
+      svg.raw("<path d='" + path + "' fill='" + colourAllowed +
+              "' pointer-events='none'/>\n");
+  }
+
+  /// The keys that meet the conditions with some query of the tile, and those
+  /// that meet them with all; the example's tables are sorted.
+  std::pair<std::pair<int64_t, int64_t>, std::pair<int64_t, int64_t>>
+  tableRanges(int64_t q0, int64_t q1) {
+    std::pair<int64_t, int64_t> some{0, 0}, all{0, 0};
+    auto extend = [](std::pair<int64_t, int64_t> &range, int64_t kv) {
+      if (range.first == range.second)
+        range.first = kv;
+      range.second = kv + 1;
+    };
+    for (int64_t kv = 0; kv < keys; ++kv) {
+      bool one = false, every = true;
+      for (int64_t q = q0; q < q1; ++q) {
+        bool met = mask.conditionsHold(q, kv);
+        one |= met;
+        every &= met;
+      }
+      if (one)
+        extend(some, kv);
+      if (every)
+        extend(all, kv);
+    }
+    return {some, all};
+  }
+
+  /// Tiles of queries, and keys at the same pitch; single pairs where they are
+  /// large enough.
+  void grid() {
+    auto lines = [&](int64_t pitch, double width) {
+      for (int64_t q = pitch; q < queries; q += pitch)
+        svg.line(0, q * yUnit, Side, q * yUnit, "#ffffff", width);
+      for (int64_t kv = pitch; kv < keys; kv += pitch)
+        svg.line(kv * xUnit, 0, kv * xUnit, Side, "#ffffff", width);
+    };
+    svg.raw("<g pointer-events='none' opacity='0.8' shape-rendering='auto'>\n");
+    if (xUnit > 5)
+      lines(1, 0.5);
+    lines(picture.tile, picture.tile * xUnit > 12 ? 1.4 : 0.5);
+    svg.raw("</g>\n");
+  }
+
+  void axes() {
+    auto ticks = [&](int64_t length, auto put) {
+      int64_t pitch = std::max<int64_t>(1, length / 4);
+      for (int64_t at = 0; at <= length; at += pitch)
+        put(at);
+    };
+    ticks(keys, [&](int64_t at) {
+      svg.text(Left + at * xUnit, Top - 8, std::to_string(at), "faint",
+               "middle");
+    });
+    ticks(queries, [&](int64_t at) {
+      svg.text(Left - 8, Top + at * yUnit + 4, std::to_string(at), "faint",
+               "end");
+    });
+    svg.text(Left + Side / 2, Top - 26, "keys", "head", "middle");
+    svg.raw(formatv("<text transform='translate({0},{1}) rotate(-90)' "
+                    "class='head' text-anchor='middle'>queries</text>\n",
+                    Left - 44, Top + Side / 2)
+                .str());
+    double x = Left, y = Top + Side + 20;
+    auto entry = [&](const char *colour, StringRef text) {
+      svg.rectangle(x, y, 14, 14, colour);
+      svg.text(x + 20, y + 11, text, "faint");
+      x += 34 + 6.4 * text.size();
+    };
+    entry(colourFull, "full: no mask runs");
+    entry(colourAllowed, "partial: allowed");
+    entry(colourWasted, "partial: masked");
+    entry(colourEmpty, "empty: never visited");
+  }
+
+  double notes() {
+    double y = Top + 10;
+    auto paragraph = [&](StringRef head, StringRef text) {
+      svg.text(NotesLeft, y, head, "head");
+      y += 18;
+      for (const std::string &line : wrapped(text, 56)) {
+        svg.text(NotesLeft, y, line, "note");
+        y += 17;
+      }
+      y += 12;
+    };
+    int64_t pairs = queries * keys;
+    paragraph("In this picture",
+              formatv("{0} queries, {1} keys, tiles of {2} queries. {3} of {4} "
+                      "pairs are allowed ({5:f1} %), {6} are visited{7}.",
+                      queries, keys, picture.tile, allowedPairs, pairs,
+                      100.0 * allowedPairs / pairs, visited,
+                      allowedPairs ? formatv(" ({0:f3} of the allowed)",
+                                             double(visited) / allowedPairs)
+                                         .str()
+                                   : std::string())
+                  .str());
+    auto printed = [](const auto &fact) {
+      std::string text;
+      llvm::raw_string_ostream os(text);
+      fact.print(os);
+      return text;
+    };
+    auto ranges = [&](ArrayRef<masks::KeyRange> list) {
+      std::string text;
+      llvm::raw_string_ostream os(text);
+      llvm::interleave(
+          list, os,
+          [&](const masks::KeyRange &r) { r.print(os, bounds.names); },
+          " and ");
+      return list.empty() ? "none" : text;
+    };
+    paragraph(
+        "Keys of a tile q0 to q1 of queries, for all lengths",
+        "full " + ranges(bounds.full) + "; partial " + ranges(bounds.partial) +
+            (bounds.exact ? ""
+                          : " (wider than needed: " + bounds.reason + ")"));
+    if (mask.hasTables)
+      paragraph("Tables",
+                mask.hasDocuments
+                    ? "Drawn for four documents of one length. Which keys a "
+                      "tile needs is found when it runs, by binary search, "
+                      "where the table is sorted."
+                    : "Drawn with a last quarter of padding. Which keys a tile "
+                      "needs is found when it runs, by binary search, where "
+                      "the table is sorted.");
+    paragraph("Allowed pairs of a head",
+              printed(picture.facts->count()) +
+                  (mask.hasTables ? ", less what the tables forbid" : ""));
+    paragraph("Rows", printed(picture.facts->rowCoverage()));
+    paragraph("Causality",
+              printed(masks::computeCausality(picture.facts->set())));
+    AttentionOp op = picture.op;
+    if (isa<CacheType>(op.getK().getType()))
+      paragraph("A cache keeps", printed(picture.facts->cacheCapacity()));
+    for (const std::string &note : picture.notes)
+      paragraph("Tiles", note);
+    return y;
+  }
+
+  const MaskPicture &picture;
+  ExampleMask &mask;
+  int64_t queries, keys;
+  const masks::TileBounds &bounds;
+  double xUnit, yUnit;
+  int64_t visited = 0, allowedPairs = 0;
+  Svg svg;
+};
+} // namespace
+
+Drawing draw(const MaskPicture &picture) { return Painter(picture).paint(); }
+
+} // namespace heed::view
