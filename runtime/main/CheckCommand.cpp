@@ -4,6 +4,7 @@
 #include "runtime/main/StandardOutput.h"
 #include "runtime/support/Text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -46,6 +47,20 @@ struct Kept {
     return true;
   }
   bool same(const Kept &other) const { return bytes == other.bytes; }
+  /// Equal, bit by bit, up to position t along the axes of these names.
+  bool sameUpTo(int64_t t, const std::vector<std::string> &axes,
+                const Kept &other) const {
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      size_t size = blockBytes(shapes[i].info->type);
+      for (size_t at = 0; at < bytes[i].size(); at += size)
+        if (isUpTo(t, axes, shapes[i].info->axes, shapes[i].shape,
+                   static_cast<int64_t>(at / size)) &&
+            std::memcmp(bytes[i].data() + at, other.bytes[i].data() + at,
+                        size) != 0)
+          return false;
+    }
+    return true;
+  }
   bool finite() const {
     for (size_t i = 0; i < bytes.size(); ++i) {
       if (shapes[i].info->type != ElementType::F32)
@@ -67,7 +82,9 @@ public:
   Checks(Model &model, uint64_t seed) : model(model), random(seed) {}
 
   Status weights();
-  Status tensors(const RandomInputs &inputs);
+  /// `causal`: axes along which later rows must not change earlier outputs.
+  Status tensors(const RandomInputs &inputs,
+                 const std::vector<std::string> &causal, int64_t size);
   Status tokens(size_t count);
   bool allGood() const { return good; }
   Status flush() { return output.flush(); }
@@ -75,6 +92,8 @@ public:
 private:
   void say(bool passed, const std::string &what);
   Result<Kept> step(const StepRows &rows);
+  Status later(const RandomInputs &inputs, const std::vector<std::string> &axes,
+               int64_t size, const Kept &whole);
   Status causality(const std::vector<int32_t> &ids, const Kept &whole);
   Status decode(const std::vector<int32_t> &ids, const Kept &whole);
   Status company(std::span<const int32_t> ids);
@@ -101,7 +120,8 @@ Status Checks::weights() {
   return {};
 }
 
-Status Checks::tensors(const RandomInputs &inputs) {
+Status Checks::tensors(const RandomInputs &inputs,
+                       const std::vector<std::string> &causal, int64_t size) {
   Result<std::unique_ptr<Session>> made = Session::create(model);
   if (!made)
     return made.error();
@@ -118,6 +138,30 @@ Status Checks::tensors(const RandomInputs &inputs) {
     return done;
   say(whole.same(Kept(*session)),
       concat("one thread gives the bits of ", model.threads()));
+  session->useThreads(0);
+  return causal.empty() ? Status() : later(inputs, causal, size, whole);
+}
+
+/// Changes everything behind position t along the axes: outputs up to t must
+/// not change.
+Status Checks::later(const RandomInputs &inputs,
+                     const std::vector<std::string> &axes, int64_t size,
+                     const Kept &whole) {
+  bool held = true;
+  int64_t leak = 0;
+  for (int64_t t : {int64_t(0), size / 3, size / 2, size - 2}) {
+    RandomInputs other = inputs;
+    other.changeBehind(model.info(), axes, t, random);
+    if (Status done = session->run(other.tensors()); !done)
+      return done;
+    if (held && !whole.sameUpTo(t, axes, Kept(*session))) {
+      held = false;
+      leak = t;
+    }
+  }
+  say(held,
+      held ? "other later rows change no bit of earlier outputs"
+           : concat("outputs up to row ", leak, " change when later rows do"));
   return {};
 }
 
@@ -245,6 +289,13 @@ static int run(CommandContext &context) {
   if (!model)
     return exit;
   bool tensors = model->info().kind == ModelKind::Tensors;
+  std::vector<std::string> causal = arguments.all("--causal");
+  for (const std::string &axis : causal)
+    if (const std::vector<std::string> &known = model->info().axes;
+        !tensors || std::find(known.begin(), known.end(), axis) == known.end())
+      return context.failUsage(concat(
+          "--causal names an open axis of plain tensors; this model has no ",
+          inQuotes(axis)));
   int64_t most = tensors ? 1 << 16 : model->info().context;
   Result<int64_t> count =
       arguments.integer("--tokens", std::min<int64_t>(24, most), 2, most);
@@ -255,7 +306,8 @@ static int run(CommandContext &context) {
   if (done && tensors) {
     Result<RandomInputs> inputs =
         RandomInputs::create(model->info(), {}, *count, *seed);
-    done = inputs ? checks.tensors(*inputs) : Status(inputs.error());
+    done = inputs ? checks.tensors(*inputs, causal, *count)
+                  : Status(inputs.error());
   } else if (done) {
     done = checks.tokens(static_cast<size_t>(*count));
   }
@@ -269,6 +321,9 @@ static int run(CommandContext &context) {
 static constexpr Flag flags[] = {
     {"--tokens", "N", "tokens of the sequences (default 24)"},
     {"--seed", "N", "of the random inputs (default 1)"},
+    {"--causal", "AXIS",
+     "of plain tensors: later rows must not change earlier outputs (more than "
+     "once for more axes)"},
 };
 
 const Command heed::checkCommand = {
@@ -281,5 +336,6 @@ const Command heed::checkCommand = {
     "sequences any bit. Exit code 1 if one does.\n\n"
     "examples:\n"
     "  OUT check\n"
-    "  OUT check --tokens 200 --seed 7\n",
+    "  OUT check --tokens 200 --seed 7\n"
+    "  OUT check --causal q --causal kv\n",
     run};

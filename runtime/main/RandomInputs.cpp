@@ -23,33 +23,34 @@ float Random::normal() {
   return (sum - 4) * 1.2247449f;
 }
 
+/// A random element at `to`.
+static void fillOne(uint8_t *to, ElementType type, Random &random) {
+  auto put = [&](auto value) { std::memcpy(to, &value, sizeof value); };
+  switch (type) {
+  case ElementType::F32:
+    put(random.normal());
+    break;
+  case ElementType::F64:
+    put(static_cast<double>(random.normal()));
+    break;
+  case ElementType::BF16:
+    put(static_cast<uint16_t>(std::bit_cast<uint32_t>(random.normal()) >> 16));
+    break;
+  case ElementType::I32:
+    put(static_cast<int32_t>(random.below(2)));
+    break;
+  case ElementType::I64:
+    put(static_cast<int64_t>(random.below(2)));
+    break;
+  default: // bool
+    put(uint8_t(1));
+  }
+}
+
 static void fill(std::vector<uint8_t> &bytes, ElementType type,
                  Random &random) {
-  for (size_t at = 0; at < bytes.size(); at += blockBytes(type)) {
-    auto put = [&](auto value) {
-      std::memcpy(bytes.data() + at, &value, sizeof value);
-    };
-    switch (type) {
-    case ElementType::F32:
-      put(random.normal());
-      break;
-    case ElementType::F64:
-      put(static_cast<double>(random.normal()));
-      break;
-    case ElementType::BF16:
-      put(static_cast<uint16_t>(std::bit_cast<uint32_t>(random.normal()) >>
-                                16));
-      break;
-    case ElementType::I32:
-      put(static_cast<int32_t>(random.below(2)));
-      break;
-    case ElementType::I64:
-      put(static_cast<int64_t>(random.below(2)));
-      break;
-    default: // bool
-      put(uint8_t(1));
-    }
-  }
+  for (size_t at = 0; at < bytes.size(); at += blockBytes(type))
+    fillOne(bytes.data() + at, type, random);
 }
 
 Result<RandomInputs>
@@ -99,6 +100,34 @@ RandomInputs::create(const ModelInfo &info,
       ++i;
     }
   return inputs;
+}
+
+bool heed::isUpTo(int64_t t, const std::vector<std::string> &names,
+                  const std::vector<AxisInfo> &axes,
+                  std::span<const int64_t> shape, int64_t index) {
+  for (size_t i = shape.size(); i-- > 0; index /= shape[i])
+    if (index % shape[i] > t &&
+        std::find(names.begin(), names.end(), axes[i].name) != names.end())
+      return false;
+  return true;
+}
+
+void RandomInputs::changeBehind(const ModelInfo &info,
+                                const std::vector<std::string> &axes, int64_t t,
+                                Random &random) {
+  size_t i = 0;
+  for (const ArgInfo &arg : info.args) {
+    if (arg.kind != ArgKind::Input)
+      continue;
+    size_t bytes = blockBytes(arg.type);
+    for (size_t at = 0; at < data[i].size() / bytes; ++at)
+      if (!isUpTo(t, axes, arg.axes, shapes[i], static_cast<int64_t>(at)))
+        fillOne(data[i].data() + at * bytes, arg.type, random);
+    // A copy's references still lead to what it was copied from.
+    refs[i].shape = shapes[i];
+    refs[i].data = data[i].data();
+    ++i;
+  }
 }
 
 void StepRows::add(int32_t slot, std::span<const int32_t> ids,

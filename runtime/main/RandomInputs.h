@@ -34,11 +34,22 @@ public:
 
   std::span<const TensorRef> tensors() const { return refs; }
 
+  /// Other random values for every element that lies behind position `t` along
+  /// one of the axes.
+  void changeBehind(const ModelInfo &info, const std::vector<std::string> &axes,
+                    int64_t t, Random &random);
+
 private:
   std::vector<std::vector<int64_t>> shapes;
   std::vector<std::vector<uint8_t>> data;
   std::vector<TensorRef> refs;
 };
+
+/// Whether element `index` of a dense tensor lies at or before position `t`
+/// along all of its axes that are named in `names`.
+bool isUpTo(int64_t t, const std::vector<std::string> &names,
+            const std::vector<AxisInfo> &axes, std::span<const int64_t> shape,
+            int64_t index);
 
 /// The rows of sequences for a step.
 struct StepRows {

@@ -1,0 +1,53 @@
+"""OUT check, the run-time witness of the proofs: later tokens and rows change no bit of earlier outputs."""
+import unittest
+
+from support import CACHE, SOURCE, EndToEnd, run
+
+# The axes along which each model of the tour is causal; 01 and 02 see all keys, 06 and 10 the whole sequence.
+CAUSAL = {"03-masked": ["q", "kv"], "04-multi-head": ["q", "kv"], "05-grouped": ["q", "kv"], "07-sliding-window": ["q", "kv"],
+          "08-score-rules": ["q", "kv"], "09-decoder-block": ["token"], "11-stack": ["token"]}
+SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class Witness(EndToEnd):
+    def check(self, program, *axes):
+        return run(program, "check", "--tokens", 150, *[word for axis in axes for word in ("--causal", axis)], check=False)
+
+    def test_the_tour(self):
+        for name, axes in CAUSAL.items():
+            done = self.check(self.build(f"examples/tour/{name}.yaml"), *axes)
+            self.assertEqual(done.returncode, 0, f"{name}: {done.stdout.decode()}{done.stderr.decode()}")
+            self.assertIn("good  other later rows change no bit of earlier outputs", done.stdout.decode(), name)
+
+    def test_a_model_that_looks_ahead_is_found(self):
+        done = self.check(self.build("examples/tour/01-one-head.yaml"), "q", "kv")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("WRONG outputs up to row 0 change when later rows do", done.stdout.decode())
+
+    def test_an_axis_that_is_not_there(self):
+        done = run(self.build("examples/tour/03-masked.yaml"), "check", "--causal", "tokens", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--causal names an open axis of plain tensors; this model has no `tokens`", done.stderr.decode())
+
+    def test_sums(self):
+        done = run(self.build("examples/sums/sums.yaml"), "check", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+        self.assertIn("good  other later tokens change no bit of earlier outputs", done.stdout.decode())
+
+    @unittest.skipUnless((CACHE / SMOLLM2).exists(), f"skipped: no {SMOLLM2} in the cache")
+    def test_smollm2(self):
+        run(self.build("examples/smollm2-135m.yaml"), "check", "--tokens", 60)
+
+    @unittest.skipUnless((CACHE / SMOLLM2).exists(), f"skipped: no {SMOLLM2} in the cache")
+    def test_smollm2_with_a_window_and_sinks(self):
+        text = (SOURCE / "examples/smollm2-135m.yaml").read_text()
+        self.assertIn("mask: kv <= q\n", text)
+        model = self.folder / "smollm2-window.yaml"
+        # A window of 24 shows within 60 tokens what one of 1024 does later.
+        for name, window in (("near", 24), ("far", 1024)):
+            model.write_text(text.replace("mask: kv <= q\n", f"mask: kv <= q and (q - kv < {window} or kv < 4)\n"))
+            run(self.build(model, name=name), "check", "--tokens", 60)
+
+
+if __name__ == "__main__":
+    unittest.main()
