@@ -38,7 +38,7 @@ class Pitfalls(EndToEnd):
         path.write_text(f"model: pitfall\ndims: {{q: any, kv: any, head: {HEAD}}}\n"
                         "inputs:\n  q: f32[q, head]\n  k: f32[kv, head]\n  v: f32[kv, head]\n"
                         f"outputs:\n  out:\n    - attention: {{q: q, k: k, v: v, mask: {mask}}}\n")
-        program = self.build(path, name="".join(filter(str.isalnum, mask)) or "all")
+        program = self.build(path, name=mask.encode().hex())
         queries, count = len(scores), len(scores[0])
         # k is the unit matrix, so that a query's elements are its scores; the scale is 1 / 8.
         pad = [0.0] * (HEAD - count)

@@ -27,7 +27,7 @@ class Witness(EndToEnd):
     def test_an_axis_that_is_not_there(self):
         done = run(self.build("examples/tour/03-masked.yaml"), "check", "--causal", "tokens", check=False)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("--causal names an open axis of plain tensors; this model has no `tokens`", done.stderr.decode())
+        self.assertIn("--causal names an open axis of plain tensors; this model has no 'tokens'", done.stderr.decode())
 
     def test_sums(self):
         done = run(self.build("examples/sums/sums.yaml"), "check", check=False)
