@@ -50,7 +50,8 @@ def arguments(words):
     add("--json", metavar="FILE", type=pathlib.Path, help="write all that was measured")
     add("--from", metavar="FILE", dest="sources", nargs="+", type=pathlib.Path, help="measure nothing, show what --json wrote")
     add("--page", metavar="FILE", type=pathlib.Path, help="put the table between the marks in a page of Markdown")
-    add("--plots", metavar="DIR", type=pathlib.Path, help="measure scaling instead of rows and draw it: SVG")
+    add("--plots", metavar="DIR", type=pathlib.Path, help="measure scaling instead of rows and draw it: SVG. Here --rows names series: "
+        + ", ".join(scaling.TITLES))
     add("--tiny", action="store_true", help=argparse.SUPPRESS)  # rows for tests
     options = parser.parse_args(words)
     unknown = [name for name in peer_names(options) if name not in environment.PEERS]
@@ -58,6 +59,9 @@ def arguments(words):
         parser.error(f"unknown peer {unknown[0]!r}; there are {', '.join(environment.PEERS)}")
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds expects a number from 1 on, found {options.rounds}")
+    wrong = [title for title in options.rows if options.plots and title not in scaling.TITLES]
+    if wrong:
+        parser.error(f"--plots has no series {wrong[0]!r}; there are {', '.join(scaling.TITLES)}")
     if not 1 <= options.threads <= len(os.sched_getaffinity(0)):
         parser.error(f"--threads expects 1 to {len(os.sched_getaffinity(0))}, found {options.threads}")
     return options, parser
@@ -114,16 +118,18 @@ def measure_rows(options, env, rows):
 
 
 def measure_scaling(options, env):
-    """Measures what the plots show and draws them; also writes scaling.json."""
+    """Measures what the plots show and draws them; DIR/scaling.json keeps the numbers, those of other series too."""
     why = env.missing(environment.PLOTS)
     if why:
-        print(f"compare: matplotlib {why}: nothing can be drawn", file=sys.stderr)
+        print(f"compare: matplotlib: {why}, so nothing can be drawn", file=sys.stderr)
         return 1
-    series = scaling.measure(lambda threads: comparison(options, env, threads), len(os.sched_getaffinity(0)))
     options.plots.mkdir(parents=True, exist_ok=True)
-    measured = options.json or options.plots / "scaling.json"
-    measured.write_text(json.dumps({"machine": machine(), "series": series}, indent=1) + "\n")
-    return draw(options, env, measured)
+    file = options.plots / "scaling.json"
+    series = json.loads(file.read_text())["series"] if file.exists() else {}
+    series |= scaling.measure(lambda threads: comparison(options, env, threads), len(os.sched_getaffinity(0)),
+                              options.rows or scaling.TITLES)
+    file.write_text(json.dumps({"machine": machine(), "series": series}, indent=1) + "\n")
+    return draw(options, env, file)
 
 
 def draw(options, env, measured):
@@ -137,8 +143,6 @@ def main():
         print("\n".join(row.name for row in rows))
         return 0
     env = Environment(options.venv or environment.cache_folder() / "venv", install=not options.no_install)
-    if options.sources and options.plots:
-        return draw(options, env, options.sources[0])
     if options.sources:
         try:
             measured = page.join([json.loads(path.read_text()) for path in options.sources])

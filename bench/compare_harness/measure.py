@@ -9,6 +9,7 @@ from .peer import PeerFailed
 from .rows import DOCUMENTS, SOFTCAP, WINDOW, Attention, MiniLM
 
 BF16_ATOM = "dpbf16 1x16x2"
+SLOW = 0.3  # seconds of a call: of such a peer two rounds are enough
 
 
 def description(row, minilm):
@@ -74,8 +75,11 @@ class Comparison:
             if row.type == "bf16":
                 bf16 = max(bf16, atom_rates(self.heed, self.cpus).get(BF16_ATOM, 0) * len(self.cpus))
             for peer in list(ready):
+                taken = result["peers"][peer.name]["times"]
+                if len(taken) >= 2 and min(taken) > SLOW:
+                    continue
                 try:
-                    result["peers"][peer.name]["times"].append(peer.ask(do="round", seconds=self.seconds)["seconds"])
+                    taken.append(peer.ask(do="round", seconds=self.seconds)["seconds"])
                 except PeerFailed as reason:
                     result["peers"][peer.name] = {"note": str(reason)}
                     ready.remove(peer)

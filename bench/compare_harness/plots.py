@@ -64,7 +64,14 @@ def main():
         peak = [("f32 FMA peak", "k:", ticks, [max(r.get("fma_peak", 0) for r in results)] * len(ticks))]
         draw(folder, f"rate-{title}", f"f32 attention, 1 thread: rate against {AXES[title]}", AXES[title],
              "GFLOP/s of allowed scores", curves + peak, logarithmic=title != "head", ticks=ticks)
-    results = series["sequence"]
+    sequence(folder, series.get("sequence", []))
+    threads(folder, series.get("threads", []))
+
+
+def sequence(folder, results):
+    """Time and memory against the length."""
+    if not results:
+        return
     ticks = sorted({r["x"] for r in results})
     draw(folder, "time-sequence", "f32 attention, D=64, 1 thread: time of a call", AXES["sequence"], "ms",
          [(label, style, [r["x"] for r, _ in points], [1e3 * part["best"] for r, part in points])
@@ -73,14 +80,19 @@ def main():
     draw(folder, "memory-sequence", "f32 causal attention, D=64: memory", AXES["sequence"], "MB",
          [("heed: beyond the inputs (the output is in it)", "o-", [r["x"] for r in causal], [r["heed"]["memory"] / 1e6 for r in causal]),
           ("inputs and output", "k:", [r["x"] for r in causal], [r["tensors"] / 1e6 for r in causal])], logarithmic=True, ticks=ticks)
+
+
+def threads(folder, all_results):
     curves, rows = [], {}
-    for result in series["threads"]:
+    for result in all_results:
         if "best" in result["heed"]:
             rows.setdefault(result["row"], []).append(result)
     for row, results in rows.items():
         curves.append((row.removeprefix("attention f32 "), "o-", [r["x"] for r in results],
                        [results[0]["heed"]["best"] / r["heed"]["best"] for r in results]))
-    most = max(r["x"] for r in series["threads"])
+    if not rows:
+        return
+    most = max(r["x"] for r in all_results)
     curves.append(("ideal", "k:", [1, most], [1, most]))
     draw(folder, "threads", "f32 attention: heed's speed-up by threads", "threads", "times one thread", curves,
          ticks=list(range(1, most + 1)))

@@ -14,6 +14,7 @@ SERIES = {
     "heads": [dataclasses.replace(BASE, heads=heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 32)],
     "batch": [dataclasses.replace(BASE, batch=batch) for batch in (1, 2, 3, 4, 6, 8, 16)],
 }
+TITLES = [*SERIES, "threads"]
 THREADS = [dataclasses.replace(BASE, sequence=2048, heads=8), dataclasses.replace(BASE, sequence=4096, heads=1),
            Attention("f32", "window", 64, sequence=8192)]
 
@@ -27,19 +28,20 @@ def point(comparison, row, x):
     return result
 
 
-def measure(comparison_of, threads):
-    """{title: results}. comparison_of(n) makes a Comparison of n threads; threads: the most."""
-    series, alone = {}, comparison_of(1)
-    try:
-        for title, rows in SERIES.items():
-            series[title] = [point(alone, row, getattr(row, title)) for row in rows]
-    finally:
-        alone.stop()
-    series["threads"] = []
-    for count in range(1, threads + 1):
+def measure(comparison_of, threads, wanted):
+    """{title: results} of the series that are wanted. comparison_of(n) makes a Comparison of n threads; threads: the most."""
+    series = {}
+    for title, rows in SERIES.items():
+        if title in wanted:
+            alone = comparison_of(1)
+            try:
+                series[title] = [point(alone, row, getattr(row, title)) for row in rows]
+            finally:
+                alone.stop()
+    for count in range(1, threads + 1 if "threads" in wanted else 1):
         together = comparison_of(count)
         try:
-            series["threads"] += [point(together, row, count) for row in THREADS]
+            series.setdefault("threads", []).extend(point(together, row, count) for row in THREADS)
         finally:
             together.stop()
     return series

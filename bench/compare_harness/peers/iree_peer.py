@@ -1,5 +1,6 @@
 """IREE, compiled for this CPU: its attention operator and a matmul."""
 import functools
+import math
 
 import iree.compiler
 import iree.runtime
@@ -49,7 +50,8 @@ func.func @main(%x: tensor<{m}x{k}xf32>, %w: tensor<{n}x{k}xf32>) -> tensor<{m}x
 
 def function(text, arguments):
     """run() and result() of @main, on the device without threads of its own."""
-    flatbuffer = iree.compiler.compile_str(text, target_backends=["llvm-cpu"], extra_args=["--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3"])
+    flatbuffer = iree.compiler.compile_str(text, target_backends=["llvm-cpu"],
+                                           extra_args=["--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3"])
     config = iree.runtime.Config("local-sync")
     module = iree.runtime.load_vm_module(iree.runtime.VmModule.copy_buffer(config.vm_instance, flatbuffer), config)
     held = [iree.runtime.asdevicearray(config.device, argument) for argument in arguments]
@@ -67,7 +69,8 @@ def attention(row, folder):
         words.update(mask_argument=f", %mask: {kind}", mask_map=" affine_map<(b, m, n, d, k) -> (m, k)>,", mask_name=", %mask",
                      mask_type=f", {kind}")
     if row["softcap"]:
-        words.update(rule=CAP.format(cap=float(row["softcap"])), capped="_capped")
+        # The region sees scores times log2(e).
+        words.update(rule=CAP.format(cap=row["softcap"] * math.log2(math.e)), capped="_capped")
     text = ATTENTION.format(t="tensor<" + "x".join(map(str, shape)) + "xf32>", scale=row["head"] ** -0.5, **words)
     return Way("attention", *function(text, arguments), seconds)
 
