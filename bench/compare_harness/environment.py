@@ -13,7 +13,7 @@ PEERS = {
     "onnxruntime": ["onnxruntime==1.31.1", "onnx==1.23.2", "numpy==2.4.6"],
     "iree": ["iree-base-compiler==3.13.0", "iree-base-runtime==3.13.0", "numpy==2.4.6"],
 }
-TITLES = {"torch": "torch SDPA", "flex": "FlexAttention", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "iree": "IREE"}
+TITLES = {"torch": "torch", "flex": "FlexAttention", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "iree": "IREE"}
 PLOTS = ["matplotlib==3.11.2", "numpy==2.4.6"]
 
 

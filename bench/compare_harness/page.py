@@ -1,5 +1,6 @@
 """The table in a page of Markdown, between two marks."""
 from . import table
+from .rows import ROWS
 
 BEGIN, END = "<!-- bench/compare: begin -->\n", "<!-- bench/compare: end -->\n"
 
@@ -10,7 +11,8 @@ def join(parts):
     for part in parts:
         assert part["machine"]["cpu"] == parts[0]["machine"]["cpu"], "results of different machines"
         results.update({(result["row"], result["threads"]): result for result in part["results"]})
-    return {**parts[-1], "results": list(results.values())}
+    order = {row.name: number for number, row in enumerate(ROWS)}
+    return {**parts[-1], "results": sorted(results.values(), key=lambda result: order.get(result["row"], len(order)))}
 
 
 def text(measured):

@@ -27,7 +27,7 @@ def lines(results):
         for who, part in (("heed", result["heed"]), *result["peers"].items()):
             if "best" in part:
                 style = ("o-" if who == "heed" else "s--")
-                out.setdefault(("heed" if who == "heed" else "torch SDPA") + behind, (style, []))[1].append((result, part))
+                out.setdefault(("heed" if who == "heed" else "torch") + behind, (style, []))[1].append((result, part))
     return out
 
 

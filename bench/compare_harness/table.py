@@ -94,6 +94,6 @@ def notes(results):
     reasons = {}
     for result in results:
         for name, part in (("heed", result["heed"]), *((TITLES[name], part) for name, part in result["peers"].items())):
-            if "note" in part:
+            if part.get("note", "not expressible") != "not expressible":
                 reasons.setdefault((name, part["note"]), []).append(result["row"])
     return [f"{name}: {note} ({rows[0] if len(rows) == 1 else f'{len(rows)} rows'})" for (name, note), rows in reasons.items()]

@@ -47,7 +47,7 @@ class Compare(unittest.TestCase):
             self.assertGreater(result["fma_peak"], 1)
             self.assertTrue(0 < table.rate(result, result["heed"]) < 2 * result["fma_peak"])
             self.assertEqual({part["note"] for part in result["peers"].values()}, {"not installed"})
-        for title in ("torch SDPA", "FlexAttention", "OpenVINO", "ONNX Runtime", "IREE"):
+        for title in ("torch", "FlexAttention", "OpenVINO", "ONNX Runtime", "IREE"):
             self.assertIn(f"{title}: not installed (2 rows)\n", done.stdout)
         # What was written reads back, as text and as a page.
         self.assertEqual(self.compare("--from", out).stdout, done.stdout)
