@@ -205,17 +205,44 @@ private:
   void readPromises(const Node &list) {
     const std::vector<std::string> known = {"causal", "cacheable",
                                             "rows_covered", "no_leak"};
+    const std::vector<std::string> withValue = {"cache", "receptive_field",
+                                                "aligned"};
+    std::vector<std::string> all = known;
+    for (const std::string &name : withValue)
+      all.push_back("{" + name + ": N}");
     if (!list.isList())
-      return diags.error(list.at, "`promises` is a list of " + orList(known) +
+      return diags.error(list.at, "`promises` is a list of " + orList(all) +
                                       ", found " + list.describe());
     for (const Node *item : list.items) {
-      if (item->isScalar() && llvm::is_contained(known, item->text))
-        model.promises.push_back(item->text);
+      bool isPair = item->isMap() && item->keys.size() == 1;
+      const Node &name = isPair ? *item->keys[0] : *item;
+      if (name.isScalar() &&
+          llvm::is_contained(isPair ? withValue : known, name.text))
+        promise(name.text, isPair ? item->items[0] : nullptr);
       else
-        diags.error(item->at, "expected " + orList(known) + ", found " +
-                                  item->describe() +
-                                  didYouMean(item->text, known));
+        diags.error(item->at, "expected " + orList(all) + ", found " +
+                                  name.describe() +
+                                  didYouMean(name.text, known));
     }
+  }
+
+  /// Kept as the text `causal` or `cache: 1024`.
+  void promise(const std::string &name, const Node *value) {
+    std::string text = name;
+    if (name == "aligned") {
+      if (!value->isScalar() ||
+          (value->text != "start" && value->text != "end"))
+        return diags.error(value->at, "expected `start` or `end`, found " +
+                                          value->describe());
+      text += ": " + value->text;
+    } else if (value) {
+      std::optional<int64_t> most = constInteger(*value, model.names, diags);
+      if (most && *most < 0)
+        diags.error(value->at,
+                    "`" + name + "` is " + Twine(*most) + "; it is at least 0");
+      text += ": " + std::to_string(most.value_or(0));
+    }
+    model.promises.push_back(std::move(text));
   }
 
   void kind(const Node &root, const Node *outputs, Fields &fields) {

@@ -108,6 +108,13 @@ private:
     return std::nullopt;
   }
 
+  /// A factor or summand as additive masks have it: -1e4, -65504, -1e9. Added
+  /// to a position it is an offset.
+  static bool isMaskLike(StringRef op, const Term &term) {
+    constexpr double Large = 1e4;
+    return !term.value && op != "/" && std::abs(term.number) >= Large;
+  }
+
   std::optional<Term> arithmetic(const Expr &expr, StringRef op, Term a,
                                  Term b) {
     if (op == "floordiv" || op == "mod")
@@ -121,6 +128,12 @@ private:
                                   : a.number / b.number;
       return constant(result, a.whole && b.whole && op != "/");
     }
+    bool isOffset = a.whole && b.whole && op != "*";
+    if (!isOffset && (isMaskLike(op, a) || isMaskLike(op, b)))
+      return fail(expr, "`" + expr.text +
+                            "`: a large number in a score masks nothing (its "
+                            "weight is not 0, and half precision overflows); "
+                            "what may meet is said by `mask`");
     if (a.whole && b.whole && op != "/") {
       Value x = asIndex(a), y = asIndex(b);
       if (op == "+")

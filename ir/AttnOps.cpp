@@ -284,6 +284,12 @@ static LogicalResult checkScoreAxes(Operation *op, Type scores, Value rows, Stri
 LogicalResult MaskOp::verify() {
   if (failed(checkScoreAxes(*this, getX().getType(), getRows(), "C1")))
     return failure();
+  // A score rule says so itself.
+  for (Operation *user : getResult().getUsers())
+    if (isa<SequenceFlowOpInterface>(user) && !isa<ScoreMapOp, MaskOp, SoftmaxOp>(user))
+      return user->emitOpError("masked scores go to a softmax and nowhere else; this could give a masked score weight")
+                 .attachNote(getLoc())
+             << "the mask is here";
   return checkMask(*this, getMask(), getTableNames(), getTables(), "C2");
 }
 

@@ -1,6 +1,7 @@
 //===- Pipeline.cpp - From what a model means to how it runs --------------===//
 #include "passes/Pipeline.h"
 #include "passes/Passes.h"
+#include "passes/Proofs.h"
 
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -46,6 +47,8 @@ static void addUnlessDisabled(OpPassManager &pm, const PipelineOptions &options,
     pm.addPass(std::move(pass));
 }
 
+void buildProofPipeline(OpPassManager &pm) { pm.addPass(createCheckLicence()); }
+
 void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
   auto unlessDisabled = [&](std::unique_ptr<Pass> pass) {
     addUnlessDisabled(pm, options, std::move(pass));
@@ -89,6 +92,7 @@ struct ScheduleArguments : PassPipelineOptions<ScheduleArguments> {
 
 void registerPasses() {
   registerAttnPasses();
+  registerProofPasses();
   PassPipelineRegistration<FuseArguments>(
       "heed-fuse", "model -> fused",
       [](OpPassManager &pm, const auto &arguments) {

@@ -25,6 +25,8 @@ llvm::ArrayRef<llvm::StringRef> fusionNames();
 /// they can.
 std::string whyUnusable(const PipelineOptions &options);
 
+/// What must be proved of the model stage before code is made from it.
+void buildProofPipeline(mlir::OpPassManager &pm);
 /// model -> fused.
 void buildFusePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// fused -> scheduled. The module carries `attn.target`.

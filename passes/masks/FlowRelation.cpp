@@ -84,6 +84,47 @@ MaskSet heed::masks::unite(const MaskSet &a, const MaskSet &b) {
                           both.upperA, both.reason);
 }
 
+MaskSet heed::masks::intersect(const MaskSet &a, const MaskSet &b) {
+  Aligned both(a, b);
+  Exact exact;
+  IntegerUnion lower = exact.intersect(both.lowerA, both.lowerB),
+               upper = exact.intersect(both.upperA, both.upperB);
+  if (!exact.exhausted())
+    return MaskSet::between(a.getContext(), both.symbols, lower, upper,
+                            both.reason);
+  return MaskSet::between(a.getContext(), both.symbols,
+                          IntegerUnion(2, both.symbols.size()), both.upperA,
+                          "two masks together are too complex");
+}
+
+MaskSet heed::masks::shorten(const MaskSet &flow, int64_t allowance) {
+  Exact exact(allowance);
+  IntegerUnion upper = exact.merge(flow.atMost());
+  IntegerUnion lower = flow.isExact() ? upper : exact.merge(flow.atLeast());
+  if (exact.exhausted())
+    return flow;
+  return MaskSet::between(flow.getContext(), flow.getSymbols(), lower, upper,
+                          flow.whyNotExact());
+}
+
+MaskSet heed::masks::within(const MaskSet &flow, std::optional<int64_t> outs,
+                            std::optional<int64_t> ins) {
+  unsigned numSymbols = flow.getSymbols().size();
+  Conjunct exist = positions(numSymbols);
+  for (auto [dim, size] : {std::pair(0u, outs), std::pair(1u, ins)})
+    if (size)
+      exist.inequalities.push_back(
+          add(exist.constant(*size - 1), exist.variable(dim), -1));
+  auto both = [&](IntegerUnion set) {
+    for (Conjunct &c : set.disjuncts)
+      c.intersect(exist);
+    return set;
+  };
+  return MaskSet::between(flow.getContext(), flow.getSymbols(),
+                          both(flow.atLeast()), both(flow.atMost()),
+                          flow.whyNotExact());
+}
+
 MaskSet heed::masks::compose(const MaskSet &outer, const MaskSet &inner,
                              int64_t allowance) {
   Exact exact(allowance);

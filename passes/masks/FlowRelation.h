@@ -26,6 +26,16 @@ MaskSet shiftFlow(mlir::MLIRContext *context, int64_t by);
 /// What reads `a` and `b` side by side, as the sum of a residual does.
 MaskSet unite(const MaskSet &a, const MaskSet &b);
 
+/// The pairs of both.
+MaskSet intersect(const MaskSet &a, const MaskSet &b);
+/// The same flow in fewer disjuncts, where that is cheap.
+MaskSet shorten(const MaskSet &flow,
+                int64_t allowance = Exact::defaultAllowance);
+/// The flow between positions that exist: out < `outs`, in < `ins`, where
+/// given.
+MaskSet within(const MaskSet &flow, std::optional<int64_t> outs,
+               std::optional<int64_t> ins);
+
 /// `outer` reads the result of `inner`: (out, in) such that outer has (out,
 /// mid) and inner (mid, in). Where that costs too much the result lies between
 /// nothing and everything.

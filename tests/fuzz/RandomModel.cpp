@@ -125,7 +125,11 @@ std::string RandomModel::attention() const {
              ", v: " + branch('v') +
              ", out: [{linear: \"l{i}.out\", out: model" +
              (bias ? ", bias: \"l{i}.out_bias\"" : "") + "}]";
-  inside += ", mask: \"" + mask + "\"";
+  // A decoder keeps keys and values, so it may not look ahead.
+  inside += ", mask: \"" +
+            (kind == Decoder && mask != "kv <= q" ? "kv <= q and (" + mask + ")"
+                                                  : mask) +
+            "\"";
   if (!score.empty())
     inside += ", score: \"" + score + "\"";
   if (sinks)

@@ -2,12 +2,14 @@
 //
 // For each seed: the model stage is evaluated; then it must stay equal after
 // each pass of both pipelines, after printing and parsing back, and with each
-// fusion left out. With --native the executable that `heed build` makes must
+// fusion left out. No output row depends on an input row that the flow of the
+// model forbids. With --native the executable that `heed build` makes must
 // give the same, too. A model that fails is shrunk and printed.
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/Import.h"
 #include "passes/Pipeline.h"
+#include "tests/fuzz/FlowCheck.h"
 #include "tests/fuzz/Native.h"
 #include "tests/fuzz/RandomModel.h"
 #include "tests/oracle/Compare.h"
@@ -70,6 +72,9 @@ struct Sabotage : PassWrapper<Sabotage, OperationPass<ModuleOp>> {
     });
   }
 };
+
+/// Of all models.
+static fuzz::FlowTally flows;
 
 /// Arguments, and the results that the model stage gave for them.
 struct Expected {
@@ -218,6 +223,8 @@ std::string Check::run() {
   if (failed(evaluate(*module)))
     return "the model stage cannot be evaluated";
   ArrayRef<StringRef> names = fusionNames();
+  if (fault = fuzz::checkFlow(*module, weights, model.seed, flows); isBad())
+    return fault;
   pipeline(*module, {});
   for (const StringRef &name : names)
     pipeline(*module, name);
@@ -278,6 +285,8 @@ int main(int argc, char **argv) {
     RandomModel least = shrink(context, model, fault);
     llvm::outs() << "shrunk: " << fault << '\n' << least.yaml();
   }
+  llvm::outs() << "flows: " << flows.allowed << " pairs of rows allowed, "
+               << flows.seen << " seen\n";
   llvm::outs() << "heed-fuzz: " << seeds << " models, " << bad << " bad\n";
   return bad != 0;
 }

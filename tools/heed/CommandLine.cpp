@@ -33,6 +33,7 @@ int parseCommandLine(int argc, char **argv, Options &options) {
              "  heed ir model.yaml --stage=fused\n"
              "  heed explain model.yaml\n"
              "  heed view --mask model.yaml\n"
+             "  heed verify model.yaml\n"
              "Exit codes: 0 good, 1 the input is wrong, 2 the usage is wrong, 3 a fault of the machine.");
 
   CLI::App *build = app.add_subcommand("build", "compile a model to an executable");
@@ -74,6 +75,14 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
   view->footer("Example:\n  heed view --mask examples/tour/07-sliding-window.yaml -o window.html");
+  CLI::App *verify = app.add_subcommand("verify", "the proofs, as a table");
+  verify->add_option("model", options.model, "the model file (YAML)")->required()->type_name("MODEL.yaml");
+  verify->add_flag("--json", options.json, "as JSON");
+  verify->add_option("--certificate", options.certificate, "write what was proved, with its proofs")->type_name("FILE");
+  verify->add_option("--check", options.checkCertificate, "check a certificate against the model, by itself")
+      ->type_name("FILE");
+  verify->footer("Example:\n  heed verify examples/sums/sums.yaml --certificate sums.proof\n"
+                 "  heed verify examples/sums/sums.yaml --check sums.proof");
 
   CLI::App *bench = app.add_subcommand("bench", "measure this machine");
   bench->add_flag("--machine", options.machine, "the rates of its atoms, its caches and its memory")->required();
@@ -89,7 +98,8 @@ int parseCommandLine(int argc, char **argv, Options &options) {
     return app.exit(error);
   } catch (const CLI::ParseError &error) {
     bool none = argc == 1;
-    std::cerr << "heed: " << (none ? "a command is needed: build, check, ir, explain, view or bench" : error.what());
+    std::cerr << "heed: "
+              << (none ? "a command is needed: build, check, ir, explain, view, verify or bench" : error.what());
     // An unknown command or flag is most often a slip of the fingers.
     for (int i = 1; i < argc && !none; ++i) {
       std::vector<std::string> names;

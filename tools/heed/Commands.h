@@ -11,6 +11,7 @@ int checkCommand(const Options &options);
 int irCommand(const Options &options);
 int explainCommand(const Options &options);
 int viewCommand(const Options &options);
+int verifyCommand(const Options &options);
 int benchCommand(const Options &options);
 
 } // namespace heed

@@ -59,6 +59,7 @@ bool Compilation::step(Stage stage) {
       reportError(why);
       return false;
     }
+    buildProofPipeline(pm);
     buildFusePipeline(pm, pipeline);
     return succeeded(pm.run(*ir));
   case Stage::Scheduled:

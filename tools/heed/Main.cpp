@@ -22,6 +22,7 @@ int main(int argc, char **argv) {
                   {"ir", heed::irCommand},
                   {"explain", heed::explainCommand},
                   {"view", heed::viewCommand},
+                  {"verify", heed::verifyCommand},
                   {"bench", heed::benchCommand}};
   for (const auto &command : commands)
     if (options.command == command.name)

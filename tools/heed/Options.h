@@ -18,6 +18,8 @@ struct Options {
   // view: positions and queries of a tile, 0 for what looks well
   bool mask = false;
   int64_t length = 0, tile = 0;
+  // verify: a certificate to write, and one to check
+  std::string certificate, checkCertificate;
   // every command that compiles: fusion passes left out, by name
   std::vector<std::string> disable;
   // bench

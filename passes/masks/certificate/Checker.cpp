@@ -1,5 +1,6 @@
 #include "passes/masks/certificate/Checker.h"
 
+#include <set>
 #include <sstream>
 
 using namespace heed::certificate;
@@ -19,13 +20,12 @@ static std::vector<std::string> splitText(const std::string &text,
 /// `a; b .. c; d if e` as max(a, b) <= kv < min(c, d) and e, in the words of
 /// masks.
 static std::string rangeInWords(const std::string &range) {
-  std::vector<std::string> guarded = splitText(range, " if "),
-                           ends = splitText(guarded[0], " .. ");
+  auto guarded = splitText(range, " if "), ends = splitText(guarded[0], " .. ");
+  ends.resize(2);
   std::string text = guarded.size() > 1 ? "(" + guarded[1] + ")" : "all";
   for (const std::string &lower : splitText(ends[0], "; "))
     text += " and kv >= (" + lower + ")";
-  for (const std::string &upper :
-       splitText(ends.size() > 1 ? ends[1] : "", "; "))
+  for (const std::string &upper : splitText(ends[1], "; "))
     text += " and kv < (" + upper + ")";
   return text;
 }
@@ -35,20 +35,13 @@ std::optional<Problem> heed::certificate::contradiction(const Claim &claim,
   Problem problem;
   Reader reader(problem);
   auto add = [&](const std::string &text, bool negated = false) {
-    std::optional<Formula> formula = reader.formula(text);
-    if (formula && negated)
-      formula = negate(*formula);
-    if (formula)
-      problem.add(*formula);
-    else if (reader.error.empty())
-      reader.error = "a number is too large";
+    problem.add(reader.formula(text, negated));
   };
   for (const auto &[name, value] : claim.values)
-    if (std::optional<Linear> number = reader.number(value))
-      reader.define(name, *number);
+    reader.defined[name] = reader.number(value);
   for (const std::string &given : claim.given)
     add(given);
-
+  bool full = claim.kind == "full" && claim.ranges.size() == 1;
   if (claim.kind == "causal") {
     add("q >= 0 and kv > q");
     add(claim.mask);
@@ -62,21 +55,17 @@ std::optional<Problem> heed::certificate::contradiction(const Claim &claim,
   } else if (claim.kind == "rows") {
     add("0 <= q < L");
     for (const std::string &key : claim.keys) {
-      std::optional<Linear> kv = reader.number(key);
-      reader.define("kv", kv);
+      reader.defined["kv"] = reader.number(key);
       add("0 <= kv < L and (" + claim.mask + ")", true);
-      reader.define("kv", std::nullopt);
+      reader.defined.erase("kv");
     }
-  } else if (claim.kind == "needed" ||
-             (claim.kind == "full" && claim.ranges.size() == 1)) {
-    bool full = claim.kind == "full";
+  } else if (claim.kind == "needed" || full) {
     add("q0 <= q < q1 and 0 <= q0 and 0 <= kv < L");
     for (const std::string &range : claim.ranges)
       add(rangeInWords(range), !full);
     add(claim.mask, full);
-  } else {
-    error = "no such claim: " + claim.kind;
-    return std::nullopt;
+  } else if (reader.error.empty()) {
+    reader.error = "no such claim: " + claim.kind;
   }
   error = reader.error;
   return error.empty() ? std::optional(problem) : std::nullopt;
@@ -88,105 +77,117 @@ struct Check {
   size_t next = 0;
   std::string error;
 
-  bool fail(const std::string &why) {
-    if (error.empty())
+  /// The first error stays, with its line.
+  bool require(bool good, const std::string &why) {
+    if (!good && error.empty())
       error = "line " + std::to_string(next) + ": " + why;
-    return false;
+    return error.empty();
   }
 
   /// Reads the proof that `problem` has no solution.
-  bool prove(Problem problem, unsigned depth) {
-    if (depth > 200)
-      return fail("too deep");
-    while (next < lines.size()) {
+  void prove(Problem problem, unsigned depth) {
+    auto &cases = problem.alternatives;
+    while (require(depth <= 200, "too deep") &&
+           require(next < lines.size(), "the proof ends too early")) {
       std::istringstream line(lines[next++]);
       std::string step;
       line >> step;
       if (step == "cut") {
-        if (!cut(problem, line))
-          return false;
-      } else if (step == "close") {
-        if (problem.rows.empty() ||
-            !problem.rows.back().expression.isConstant() ||
-            problem.rows.back().equality ||
-            problem.rows.back().expression.constant >= 0)
-          return fail("the last row is no contradiction");
-        return true;
-      } else if (step == "branch") {
-        return branch(problem, line, depth);
-      } else if (step == "split") {
-        size_t number;
-        if (!(line >> number) || number >= problem.alternatives.size())
-          return fail("no such alternative");
-        std::vector<Formula> parts = problem.alternatives[number];
-        problem.alternatives.erase(problem.alternatives.begin() + number);
-        for (const Formula &part : parts) {
-          Problem one = problem;
-          one.add(part);
-          if (!prove(std::move(one), depth + 1))
-            return false;
-        }
-        return true;
-      } else {
-        return fail("no such step: `" + step + "`");
+        cut(problem.rows, line);
+        continue;
       }
+      if (step == "close") {
+        Constraint last =
+            problem.rows.empty() ? Constraint() : problem.rows.back();
+        require(!last.equality && last.expression.isConstant() &&
+                    last.expression.constant < 0,
+                "the last row is no contradiction");
+        return;
+      }
+      size_t number = cases.size();
+      if (step == "branch")
+        branch(problem, line);
+      else if (require(step == "split", "no such step: `" + step + "`"))
+        line >> number;
+      if (!require(!line.fail() && number < cases.size(),
+                   "no such alternative"))
+        return;
+      std::vector<Formula> parts = cases[number];
+      cases.erase(cases.begin() + number);
+      for (const Formula &part : parts) {
+        Problem one = problem;
+        one.add(part);
+        if (error.empty())
+          prove(std::move(one), depth + 1);
+      }
+      return;
     }
-    return fail("the proof ends too early");
   }
 
-  bool cut(Problem &problem, std::istringstream &line) {
-    int64_t divisor;
-    if (!(line >> divisor) || divisor < 1)
-      return fail("a cut needs a divisor of at least 1");
-    Linear sum;
-    bool equality = true;
+  /// V <= K or V >= K + 1, as an alternative.
+  void branch(Problem &problem, std::istringstream &line) {
+    size_t variable = 0;
+    int64_t bound = 0;
+    line >> variable >> bound;
+    if (!require(!line.fail() && variable < problem.variables.size() &&
+                     bound > INT64_MIN + 1 && bound < INT64_MAX,
+                 "no such variable or bound"))
+      return;
+    Linear below{std::vector<int64_t>(variable + 1), bound}, above = below;
+    below.coefficients[variable] = -1;
+    above.coefficients[variable] = 1;
+    above.constant = -bound - 1;
+    problem.alternatives.push_back(
+        {{Formula::Atom, {below, false}}, {Formula::Atom, {above, false}}});
+  }
+
+  void cut(std::vector<Constraint> &rows, std::istringstream &line) {
+    int64_t divisor = 0, factor;
+    Constraint made{{}, true};
+    std::vector<int64_t> &coefficients = made.expression.coefficients;
+    int64_t &constant = made.expression.constant;
     size_t row;
-    int64_t factor;
     char star;
-    while (line >> row >> star >> factor) {
-      if (row >= problem.rows.size() || star != '*')
-        return fail("no such row");
-      equality &= problem.rows[row].equality;
-      if (factor < 0 && !problem.rows[row].equality)
-        return fail("an inequality times a negative number");
-      std::optional<Linear> more =
-          combine(sum, 1, problem.rows[row].expression, factor);
-      if (!more)
-        return fail("a number is too large");
-      sum = *more;
+    line >> divisor;
+    require(divisor >= 1, "a cut needs a divisor of at least 1");
+    while (error.empty() && line >> row >> star >> factor) {
+      if (!require(row < rows.size() && star == '*', "no such row") ||
+          !require(factor >= 0 || rows[row].equality,
+                   "an inequality times a negative number"))
+        return;
+      made.equality &= rows[row].equality;
+      auto sum = combine(made.expression, 1, rows[row].expression, factor);
+      require(sum.has_value(), "a number is too large");
+      made.expression = sum.value_or(Linear());
     }
-    if (!line.eof())
-      return fail("a cut is `cut G R*M R*M ...`");
-    for (int64_t &coefficient : sum.coefficients) {
-      if (coefficient % divisor != 0)
-        return fail("the divisor does not divide the coefficients");
+    if (!require(line.eof(), "a cut is `cut G R*M R*M ...`"))
+      return;
+    for (int64_t &coefficient : coefficients) {
+      require(coefficient % divisor == 0,
+              "the divisor does not divide the coefficients");
       coefficient /= divisor;
     }
     // An equality stays one only when nothing is rounded.
-    int64_t rest = ((sum.constant % divisor) + divisor) % divisor;
-    sum.constant = (sum.constant - rest) / divisor;
-    problem.rows.push_back({sum, equality && rest == 0});
-    return true;
+    made.equality &= constant % divisor == 0;
+    constant = constant / divisor - (constant % divisor < 0);
+    rows.push_back(made);
   }
 
-  bool branch(const Problem &problem, std::istringstream &line,
-              unsigned depth) {
-    size_t variable;
-    int64_t bound;
-    if (!(line >> variable >> bound) || variable >= problem.variables.size() ||
-        bound <= INT64_MIN + 1 || bound >= INT64_MAX)
-      return fail("no such variable or bound");
-    for (int64_t sign : {-1, 1}) {
-      Constraint row;
-      row.expression.coefficients.assign(variable + 1, 0);
-      row.expression.coefficients[variable] = sign;
-      row.expression.constant = sign < 0 ? bound : -bound - 1;
-      Problem one = problem;
-      one.rows.push_back(row);
-      if (!prove(std::move(one), depth + 1))
-        return false;
+  /// No op looks ahead, so (Theorem 2) neither do all together.
+  void model(const Claim &claim,
+             const std::multiset<std::string> &causalMasks) {
+    require(!claim.ops.empty(), "a model without ops");
+    for (const std::string &op : claim.ops) {
+      std::istringstream line(op);
+      std::string at, name, reads;
+      int64_t by = 0;
+      line >> at >> name >> reads >> by;
+      require(reads == "same" ||
+                  (reads == "shift" && !line.fail() && by <= 0) ||
+                  (reads == "mask" && by > 0 &&
+                   causalMasks.count(at) >= size_t(by)),
+              "`" + op + "` is not shown to look at no later row");
     }
-    return true;
   }
 };
 } // namespace
@@ -198,47 +199,47 @@ CheckResult heed::certificate::check(const std::string &certificate) {
   for (std::string line; std::getline(text, line);)
     state.lines.push_back(line);
   static const std::map<std::string, std::vector<std::string> Claim::*> lists =
-      {{"given", &Claim::given},
-       {"key", &Claim::keys},
-       {"ring", &Claim::rings},
-       {"pinned", &Claim::pinned},
-       {"range", &Claim::ranges}};
-  Claim claim;
-  bool open = false;
+      {{"given", &Claim::given},  {"key", &Claim::keys},
+       {"ring", &Claim::rings},   {"pinned", &Claim::pinned},
+       {"range", &Claim::ranges}, {"op", &Claim::ops}};
+  std::multiset<std::string> causalMasks;
+  std::optional<Claim> claim;
   while (state.next < state.lines.size() && state.error.empty()) {
-    std::string line = state.lines[state.next++];
+    std::string line = state.lines[state.next++], why;
+    std::string word = line.substr(0, line.find(' '));
+    std::string rest = line.substr(std::min(word.size() + 1, line.size()));
+    size_t equals = rest.find(" = ");
     if (line.empty())
       continue;
-    size_t space = line.find(' ');
-    std::string word = line.substr(0, space),
-                rest = space == std::string::npos ? "" : line.substr(space + 1);
     if (word == "claim") {
-      if (open)
-        state.fail("the claim before has no proof");
+      state.require(!claim, "the claim before has no proof");
       claim = Claim{.kind = rest};
-      open = true;
-    } else if (word == "mask") {
-      claim.mask = rest;
+    } else if (!state.require(claim.has_value(), "unexpected `" + line + "`")) {
     } else if (auto list = lists.find(word); list != lists.end()) {
-      (claim.*list->second).push_back(rest);
-    } else if (size_t equals = rest.find(" = ");
-               word == "let" && equals != std::string::npos) {
-      claim.values.emplace_back(rest.substr(0, equals),
-                                rest.substr(equals + 3));
-    } else if (word == "proof" && open) {
-      std::string why;
-      std::optional<Problem> problem = contradiction(claim, why);
-      if (!problem)
-        state.fail(why);
-      else if (state.prove(*problem, 0))
-        ++result.claims;
-      open = false;
-    } else {
-      state.fail("unexpected `" + line + "`");
+      ((*claim).*list->second).push_back(rest);
+    } else if (word == "mask" || word == "at") {
+      (word == "at" ? claim->at : claim->mask) = rest;
+    } else if (word == "let" && equals != std::string::npos) {
+      claim->values.emplace_back(rest.substr(0, equals),
+                                 rest.substr(equals + 3));
+    } else if (state.require(word == "proof" || word == "tested",
+                             "unexpected `" + line + "`")) {
+      bool proved = word == "proof", isModel = claim->kind == "model";
+      auto problem =
+          isModel ? std::optional(Problem()) : contradiction(*claim, why);
+      state.require(problem.has_value(), why);
+      if (proved && isModel)
+        state.model(*claim, causalMasks);
+      else if (proved && problem)
+        state.prove(*problem, 0);
+      if (proved && claim->kind == "causal")
+        causalMasks.insert(claim->at);
+      ++(proved ? result.claims : result.tested);
+      claim.reset();
     }
   }
-  if (open && state.error.empty())
-    state.fail("the last claim has no proof");
-  result.error = state.error;
+  state.require(!claim, "the last claim has no proof");
+  if (!state.error.empty()) // nothing after an error counts
+    result = {0, 0, state.error};
   return result;
 }

@@ -26,7 +26,6 @@ struct Linear {
   }
   bool operator==(const Linear &other) const = default;
 };
-
 /// ka * a + kb * b; nullopt when a number leaves 64 bits.
 std::optional<Linear> combine(const Linear &a, int64_t ka, const Linear &b,
                               int64_t kb);
@@ -37,14 +36,12 @@ struct Constraint {
   bool equality = false;
 };
 
-/// A formula without negations.
+/// A formula without negations. And of no parts is true, Or of none is false.
 struct Formula {
   enum Kind { And, Or, Atom } kind = And;
-  Constraint atom;
-  std::vector<Formula> parts; ///< And of none is true, Or of none is false
+  Constraint atom = {};
+  std::vector<Formula> parts = {};
 };
-/// nullopt when a constant leaves 64 bits.
-std::optional<Formula> negate(const Formula &formula);
 
 /// What is to be shown contradictory: all rows, and one of each alternative.
 struct Problem {
@@ -55,45 +52,38 @@ struct Problem {
   void add(const Formula &formula);
 };
 
-/// Reads formulas over the integers in the language of masks:
-///   or  and  not  < <= > >= == !=  + -  * floordiv mod by constants  all
-///   same(doc)  doc[q]  (x)
-/// `a <= b < c` is `a <= b and b < c`. Names are variables, equal names the
-/// same; so are look-ups, by their text. A floordiv or mod becomes a variable
-/// with two rows of `problem` that define it.
+/// Reads formulas in the language of masks: or and not < <= > >= == != + - *
+/// floordiv mod all same(doc) doc[q] (x). Equal names and look-ups are equal
+/// variables; a floordiv or mod is one with two rows of `problem` that define
+/// it. The first error stays; what is read after it has no meaning.
 class Reader {
 public:
   explicit Reader(Problem &problem) : problem(problem) {}
+  Formula formula(const std::string &text, bool negated = false);
+  Linear number(const std::string &text);
 
-  /// nullopt when the text is no formula; `error` then says why.
-  std::optional<Formula> formula(const std::string &text);
-  std::optional<Linear> number(const std::string &text);
-  /// Gives a name a value from here on; nullopt makes it a variable again.
-  void define(const std::string &name, std::optional<Linear> value);
-
+  std::map<std::string, Linear> defined; ///< names that are no variables
   std::string error;
 
 private:
   struct Value {
-    bool isFormula = false;
-    Linear number;
-    Formula formula;
+    std::optional<Formula> formula; ///< a condition, else `number`
+    Linear number = {};
   };
-  std::optional<Value> read(const std::string &text);
-  std::optional<Value> logic(Formula::Kind kind);
-  std::optional<Value> notLevel();
-  std::optional<Value> comparison();
-  std::optional<Value> arithmetic(bool isProduct);
-  std::optional<Value> primary();
-  std::optional<Linear> divide(const Linear &dividend, int64_t divisor,
-                               bool remainder);
+  Value read(const std::string &text);
+  Value logic(Formula::Kind kind);
+  Value comparison();
+  Value arithmetic(bool isProduct);
+  Value primary();
+  Value look(std::string token);
+  Formula negate(const Formula &formula);
+  Linear sum(const Linear &a, int64_t ka, const Linear &b, int64_t kb);
+  Linear divide(const Linear &dividend, int64_t divisor, bool remainder);
   Linear variable(const std::string &name);
-  std::optional<Value> fail(const std::string &why);
-  std::optional<Value> tooLarge() { return fail("a number is too large"); }
+  Value fail(const std::string &why);
   bool take(const std::string &token);
 
   Problem &problem;
-  std::map<std::string, Linear> defined;
   std::vector<std::string> tokens;
   size_t next = 0;
   unsigned depth = 0;

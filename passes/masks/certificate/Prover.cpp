@@ -397,9 +397,11 @@ Proof heed::certificate::prove(const Problem &problem, unsigned maxSteps) {
   return search(problem, maxSteps, 0);
 }
 
-/// The text of a claim, without its proof.
-static std::string print(const Claim &claim) {
-  std::string text = "claim " + claim.kind + "\nmask " + claim.mask + "\n";
+std::string heed::certificate::print(const Claim &claim) {
+  std::string text = "claim " + claim.kind + "\n";
+  if (!claim.at.empty())
+    text += "at " + claim.at + "\n";
+  text += "mask " + claim.mask + "\n";
   for (const auto &[name, value] : claim.values)
     text += "let " + name + " = " + value + "\n";
   auto list = [&](const char *word, const std::vector<std::string> &lines) {
@@ -411,6 +413,7 @@ static std::string print(const Claim &claim) {
   list("ring", claim.rings);
   list("pinned", claim.pinned);
   list("range", claim.ranges);
+  list("op", claim.ops);
   return text;
 }
 

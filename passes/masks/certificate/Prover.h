@@ -18,6 +18,9 @@ struct Proof {
 /// branch on a variable where only fractions are left.
 Proof prove(const Problem &problem, unsigned maxSteps = 100000);
 
+/// The text of a claim, without its proof.
+std::string print(const Claim &claim);
+
 /// The claim with its proof, ready for the checker; nullopt with the reason
 /// when it is false, has no meaning or was not proved.
 std::optional<std::string> certify(const Claim &claim, std::string &error);

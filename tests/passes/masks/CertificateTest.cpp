@@ -2,6 +2,7 @@
 // integers, and damaged proofs are refused.
 #include "passes/masks/Claims.h"
 #include "passes/masks/certificate/Prover.h"
+#include "passes/masks/certificate/Tester.h"
 #include "tests/passes/masks/TestMasks.h"
 
 #include <catch2/catch.hpp>
@@ -252,4 +253,126 @@ TEST_CASE("what the analyses find of random masks is not refuted") {
   }
   CAPTURE(tally.notProved);
   CHECK(tally.proved > 70);
+}
+
+TEST_CASE("what a certificate says of a whole model") {
+  std::string causal = "claim causal\nat 9:13\nmask kv <= q\nproof\n"
+                       "cut 1 1*1 2*1\nclose\n";
+  auto model = [&](const std::string &ops, const std::string &before) {
+    return check(before + "claim model\nmask logits\n" + ops + "proof\n");
+  };
+  std::string embed = "op 4:5 attn.embed same\n",
+              attention = "op 9:13 attn.combine mask 1\n";
+  CHECK(model(embed + attention, causal).error == "");
+  CHECK(model(embed + attention, causal).claims == 2);
+  CHECK(model(embed + "op 5:5 attn.concat shift -2\n", "").error == "");
+  // The mask is proved nowhere, or elsewhere, or another layer's is not.
+  std::string unproved = "is not shown to look at no later row";
+  CHECK(model(attention, "").error ==
+        "line 4: `9:13 attn.combine mask 1` " + unproved);
+  CHECK(model("op 9:14 attn.combine mask 1\n", causal).error ==
+        "line 10: `9:14 attn.combine mask 1` " + unproved);
+  CHECK(model("op 9:13 attn.combine mask 2\n", causal).error ==
+        "line 10: `9:13 attn.combine mask 2` " + unproved);
+  CHECK(model("op 9:13 attn.combine mask 0\n", causal).error != "");
+  CHECK(model("op 5:5 attn.slice shift 1\n", "").error ==
+        "line 4: `5:5 attn.slice shift 1` " + unproved);
+  CHECK(model("op 5:5 attn.slice shift\n", "").error != "");
+  CHECK(model("op 6:5 attn.pool attn.pool\n", "").error != "");
+  CHECK(model("op\n", "").error != "");
+  CHECK(model("", "").error == "line 3: a model without ops");
+  // Tested is not proved.
+  CheckResult tested = check("claim causal\nat 9:13\nmask kv <= q\ntested 9\n"
+                             "claim model\nmask y\n" +
+                             attention + "proof\n");
+  CHECK(tested.error != "");
+  tested = check("claim causal\nmask kv <= q\ntested 9\n");
+  CHECK(tested.error == "");
+  CHECK(tested.claims == 0);
+  CHECK(tested.tested == 1);
+}
+
+TEST_CASE("damage to a certificate is found") {
+  // Every change of one character that leaves the claims as they are must be
+  // refused, or be a proof as well; no change may crash or hang.
+  std::string error;
+  Claim claim{.kind = "needed",
+              .mask = "kv <= q and (q - kv < W or kv < 4)",
+              .at = "9:13",
+              .given = {"W >= 1"}};
+  claim.ranges = {"0; q0 - W + 1 .. q1; L", "0 .. 4; L; q1"};
+  std::string good = *certify(claim, error);
+  CHECK(check(good).error == "");
+  size_t proof = good.find("proof\n") + 6;
+  std::mt19937 random(7);
+  unsigned refused = 0, tried = 0;
+  for (; tried < 3000; ++tried) {
+    std::string bad = good;
+    size_t at = proof + random() % (bad.size() - proof);
+    switch (random() % 4) {
+    case 0:
+      bad[at] = "0123456789*- \ncsbx"[random() % 18];
+      break;
+    case 1:
+      bad.erase(at, 1 + random() % 8);
+      break;
+    case 2:
+      bad.resize(at);
+      break;
+    default:
+      bad.insert(at, std::string(1, "0123456789- \n"[random() % 13]));
+    }
+    refused += !check(bad).error.empty();
+  }
+  CHECK(refused > tried * 3 / 4);
+
+  // A multiplier, a branch, a claim.
+  std::string multiplier = good;
+  size_t star = multiplier.find('*', proof);
+  REQUIRE(star != std::string::npos);
+  multiplier.insert(star + 1, "7");
+  CHECK(check(multiplier).error != "");
+  std::string dropped = good.substr(0, good.rfind("cut"));
+  CHECK(check(dropped).error != "");
+  for (auto [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"q0 - W + 1", "q0 - W + 2"},
+           {"kv < 4", "kv < 5"},
+           {"q1; L", "q0; L"},
+           {"W >= 1", "W >= 2 - 1"}}) {
+    std::string other = good;
+    other.replace(other.find(from), from.size(), to);
+    INFO(to);
+    CHECK((check(other).error == "") == (to == "W >= 2 - 1"));
+  }
+  // What was never a certificate.
+  for (unsigned i = 0; i < 300; ++i) {
+    std::string noise;
+    for (unsigned n = random() % 400; n > 0; --n)
+      noise += char(random() % 256);
+    CHECK(check("claim causal\nmask " + noise).error != "");
+    CHECK(check("claim causal\nmask kv <= q\nproof\n" + noise).error != "");
+  }
+  std::string deep = "claim causal\nmask kv <= q\nproof\n";
+  for (unsigned i = 0; i < 5000; ++i)
+    deep += "branch 0 0\n";
+  CHECK(check(deep).error == "line 204: too deep");
+}
+
+TEST_CASE("claims without a proof are tested") {
+  CHECK(findCounterexample({.kind = "causal", .mask = "kv <= q"}, 500) == "");
+  CHECK(
+      findCounterexample({.kind = "causal", .mask = "kv <= q or kv == 3"}, 500)
+          .substr(0, 11) == "false where");
+  CHECK(
+      findCounterexample({.kind = "causal",
+                          .mask = "kv <= q or kv mod 5 == 2 and q mod 3 == 1"},
+                         500)
+          .substr(0, 11) == "false where");
+  CHECK(
+      findCounterexample({.kind = "rows", .mask = "kv < q", .keys = {"0"}}, 500)
+          .substr(0, 11) == "false where");
+  CHECK(findCounterexample({.kind = "rows", .mask = "kv <= q", .keys = {"0"}},
+                           500) == "");
+  CHECK(findCounterexample({.kind = "causal", .mask = "kv <="}, 5) ==
+        "without meaning: the text ends too early");
 }

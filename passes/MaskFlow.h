@@ -1,0 +1,23 @@
+//===- MaskFlow.h - A mask as a flow from keys to queries -----------------===//
+#pragma once
+
+#include "ir/Attn.h"
+#include "passes/masks/MaskSet.h"
+
+namespace heed {
+
+/// The pairs that the mask of `op` lets through, for all heads together: a
+/// path through a model may take another head in each layer. Symbols by head
+/// whose values are known are replaced by all of these. `q_len` and `kv_len`
+/// become the lengths of the axes. A mask that cannot be read lies between
+/// nothing and everything.
+masks::MaskSet flowOfMask(mlir::Operation *op, attn::MaskAttr mask,
+                          llvm::StringRef qAxis, llvm::StringRef kvAxis);
+
+/// The mask as a set, its symbols called as in the model file (`window[h]`) and
+/// bounded by the values that their tables have. nullopt, and `error` says why,
+/// where a constraint has no meaning.
+std::optional<masks::MaskSet>
+symbolicMask(mlir::Operation *op, attn::MaskAttr mask, std::string &error);
+
+} // namespace heed

@@ -1,0 +1,21 @@
+//===- Proofs.td - Passes that prove something of the model stage ---------===//
+#ifndef HEED_PASSES_PROOFS_TD
+#define HEED_PASSES_PROOFS_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PrintCausality : Pass<"attn-print-causality", "::mlir::ModuleOp"> {
+  let summary = "which rows each output depends on, and the licence of its caches";
+  let description = [{ Walks the model stage by what each op declares of its flow along the sequence. }];
+}
+
+def CheckLicence : Pass<"attn-check-licence", "::mlir::ModuleOp"> {
+  let summary = "refuses a model with caches whose kept rows could change";
+  let description = [{
+    The licence of a cache (docs/masks.md, Theorem 3): keys and values of a position depend on no token of a later call.
+    A decoder promises causality by itself. One with a prefix that earlier tokens see could be kept after a first call
+    that is long enough; the least length is named.
+  }];
+}
+
+#endif

@@ -1,0 +1,304 @@
+#include "tools/heed/VerifyFacts.h"
+
+#include "ir/Axes.h"
+#include "passes/LeakWords.h"
+#include "passes/MaskFlow.h"
+#include "passes/masks/MaskCount.h"
+#include "tools/heed/Report.h"
+#include "tools/heed/VerifyLengths.h"
+
+#include "llvm/ADT/StringSet.h"
+
+#include <map>
+
+using namespace heed;
+using namespace heed::attn;
+using namespace mlir;
+using masks::FlowGraph;
+using masks::Verdict;
+
+static Fact::Verdict of(Verdict verdict) {
+  return verdict == Verdict::Holds   ? Fact::Proved
+         : verdict == Verdict::Fails ? Fact::Fails
+                                     : Fact::NotProved;
+}
+
+std::string heed::placeOf(Location at) {
+  auto line = at->findInstanceOf<FileLineColLoc>();
+  return line ? std::to_string(line.getLine()) + ":" +
+                    std::to_string(line.getColumn())
+              : "0:0";
+}
+
+std::string heed::fold(ArrayRef<std::string> layers) {
+  std::string text;
+  StringRef before; // the name of the layers so far
+  for (size_t i = 0; i < layers.size();) {
+    auto [name, number] = StringRef(layers[i++]).rsplit('.');
+    text += text.empty() ? "" : ", ";
+    int64_t first, next;
+    if (number.getAsInteger(10, first)) {
+      text += name.str();
+      continue;
+    }
+    int64_t last = first;
+    for (; i < layers.size(); ++i, ++last) {
+      auto [other, end] = StringRef(layers[i]).rsplit('.');
+      if (other != name || end.getAsInteger(10, next) || next != last + 1)
+        break;
+    }
+    text += (name == before ? "" : name.str() + " ") + std::to_string(first) +
+            (last > first ? "-" + std::to_string(last) : "");
+    before = name;
+  }
+  return text;
+}
+
+ModelFacts::ModelFacts(ModuleOp module) : flow(module) {
+  proveOutputs();
+  findMasks(module);
+  for (MaskUse &use : masks)
+    proveMask(use);
+  proveCaches(module);
+}
+
+void ModelFacts::add(Fact fact, double since) {
+  fact.seconds = now() - since;
+  facts.push_back(std::move(fact));
+}
+
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+void ModelFacts::proveOutputs() {
+  for (const EntryFlow &entry : flow.entries()) {
+    for (const EntryFlow::Output &output : entry.outputs) {
+      double started = now();
+      outputs.push_back(
+          {&entry, &output, computeFlowCausality(entry.graph, output.node)});
+      const masks::FlowCausality &found = outputs.back().causality;
+      Fact fact{output.name, "causal", of(found.verdict), "",
+                entry.graph.getNodes()[output.node].at};
+      if (found.verdict == Verdict::Holds)
+        fact.words = found.eachAlone
+                         ? "no row depends on a later one: no op looks ahead"
+                         : "no row depends on a later one: by all ops together";
+      else if (found.leak) {
+        LeakWords leak = inWords(entry, output, *found.leak);
+        fact.words = leak.summary;
+        fact.at = leak.at;
+        fact.notes.assign(leak.steps.begin(), leak.steps.end());
+      } else {
+        fact.words = found.reason.empty() ? "a row depends on a later one"
+                                          : found.reason;
+      }
+      add(fact, started);
+      for (const EntryFlow::Source &source : entry.sources) {
+        started = now();
+        auto reads = entry.graph.between(output.node, source.node);
+        if (reads)
+          add({output.name, "reads", Fact::Found,
+               entry.graph.getNodes()[source.node].name + " " +
+                   printed(masks::computeReceptiveField(*reads)),
+               fact.at},
+              started);
+      }
+    }
+    std::map<Operation *, std::vector<std::string>> names;
+    std::vector<const EntryFlow::Layer *> distinct;
+    for (const EntryFlow::Layer &layer : entry.layers) {
+      std::vector<std::string> &all = names[func::FuncOp(layer.function)];
+      if (all.empty())
+        distinct.push_back(&layer);
+      all.push_back(layer.name);
+    }
+    for (const EntryFlow::Layer *layer : distinct) {
+      double started = now();
+      auto reads = entry.graph.between(layer->out, layer->in);
+      add({fold(names[func::FuncOp(layer->function)]), "reads", Fact::Found,
+           reads ? printed(masks::computeReceptiveField(*reads)) : "nothing",
+           entry.graph.getNodes()[layer->out].at},
+          started);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Masks
+//===----------------------------------------------------------------------===//
+
+/// The scores that a mask is of.
+static ScoresOp scoresOf(Value x) {
+  while (Operation *op = x.getDefiningOp()) {
+    if (auto scores = dyn_cast<ScoresOp>(op))
+      return scores;
+    if (!isa<ScoreMapOp, MaskOp>(op))
+      break;
+    x = op->getOperand(0);
+  }
+  return {};
+}
+
+void ModelFacts::findMasks(ModuleOp module) {
+  std::map<Operation *, std::vector<std::string>> layersOf;
+  for (const EntryFlow &entry : flow.entries())
+    for (const EntryFlow::Layer &layer : entry.layers)
+      layersOf[func::FuncOp(layer.function)].push_back(layer.name);
+  using Key = std::tuple<const void *, std::string, bool, bool>;
+  std::map<Key, size_t> known;
+  module.walk([&](MaskOp op) {
+    ScoresOp scores = scoresOf(op.getX());
+    MaskUse use{op};
+    use.cached = scores && isa<CacheType>(scores.getK().getType());
+    use.ownRows = use.cached ||
+                  (scores && (scores.getQRows()
+                                  ? scores.getQRows() == scores.getKvRows()
+                                  : scores.getQAxis() == scores.getKvAxis()));
+    auto &layers = layersOf[op->getParentOfType<func::FuncOp>()];
+    Key key{op.getMask().getAsOpaquePointer(), placeOf(op.getLoc()),
+            use.ownRows, use.cached};
+    auto [at, isNew] = known.try_emplace(key, masks.size());
+    if (isNew)
+      masks.push_back(use);
+    MaskUse &all = masks[at->second];
+    all.layers.insert(all.layers.end(), layers.begin(), layers.end());
+  });
+  for (MaskUse &use : masks) {
+    llvm::sort(use.layers, [](const std::string &a, const std::string &b) {
+      auto [nameA, numberA] = StringRef(a).rsplit('.');
+      auto [nameB, numberB] = StringRef(b).rsplit('.');
+      return std::tuple(nameA, numberA.size(), numberA) <
+             std::tuple(nameB, numberB.size(), numberB);
+    });
+    use.layers.erase(llvm::unique(use.layers), use.layers.end());
+    use.subject = use.layers.empty() ? "attention" : fold(use.layers);
+  }
+}
+
+void ModelFacts::proveMask(MaskUse &use) {
+  double started = now();
+  Location at = use.op.getLoc();
+  use.set = symbolicMask(use.op, use.op.getMask(), use.error);
+  if (!use.set)
+    return add({use.subject, "mask", Fact::NotProved, use.error, at}, started);
+  use.causality = computeCausality(*use.set);
+  add({use.subject, "looks ahead", Fact::Found,
+       use.causality.verdict == Verdict::Holds ? "never"
+                                               : printed(use.causality),
+       at},
+      started);
+
+  started = now();
+  use.rows = computeRowCoverage(*use.set, use.ownRows);
+  Fact rows{use.subject, "rows covered", of(use.rows.verdict), "", at};
+  if (use.rows.verdict == Verdict::Holds)
+    rows.words = "every row sees a key";
+  else
+    rows.words = printed(use.rows);
+  add(rows, started);
+
+  started = now();
+  use.tileOptions.keysReachTile = use.ownRows;
+  use.tiles = computeTileBounds(*use.set, use.tileOptions);
+  add({use.subject, "tiles exact",
+       use.tiles.exact ? Fact::Proved : Fact::NotProved,
+       use.tiles.exact ? "a tile visits the keys that it needs and no other"
+                       : "more keys are visited or masked: " + use.tiles.reason,
+       at},
+      started);
+
+  started = now();
+  use.cache = computeCacheCapacity(*use.set);
+  add({use.subject, "live keys", Fact::Found, printed(use.cache), at}, started);
+
+  started = now();
+  masks::MaskCount count = computeMaskCount(*use.set, use.ownRows);
+  std::string pairs = printed(count);
+  add({use.subject, "pairs", Fact::Found, pairs, at}, started);
+
+  started = now();
+  use.lengths = lengthDependence(use.op);
+  ScoreMapOp rule = use.op.getX().getDefiningOp<ScoreMapOp>();
+  add({use.subject, "no leak", Fact::Proved,
+       rule ? "the mask stands after the score rule of " +
+                  placeOf(rule.getLoc()) + " and before the softmax"
+            : "the mask stands right before the softmax",
+       at},
+      started);
+}
+
+//===----------------------------------------------------------------------===//
+// Caches
+//===----------------------------------------------------------------------===//
+
+/// The first op that takes a position from an index and not from its rows.
+static Operation *countsFromZero(ModuleOp module, const EntryFlow &decoder) {
+  Operation *found = nullptr;
+  llvm::SmallPtrSet<Operation *, 4> functions = {decoder.entry};
+  for (const EntryFlow::Layer &layer : decoder.layers)
+    functions.insert(layer.function);
+  for (Operation *function : functions)
+    function->walk([&](Operation *op) {
+      if (auto mask = dyn_cast<MaskOp>(op); mask && !mask.getRows())
+        found = op;
+      if (auto rope = dyn_cast<RopeOp>(op); rope && !rope.getRows())
+        found = op;
+      if (auto embed = dyn_cast<PositionEmbedOp>(op); embed && !embed.getRows())
+        found = op;
+      if (auto rule = dyn_cast<ScoreMapOp>(op); rule && !rule.getRows())
+        found = op;
+    });
+  return found;
+}
+
+void ModelFacts::proveCaches(ModuleOp module) {
+  for (const EntryFlow &entry : flow.entries()) {
+    if (entry.cached.empty())
+      continue;
+    double started = now();
+    decoder = &entry;
+    SmallVector<unsigned> nodes = entry.cached;
+    for (const EntryFlow::Output &output : entry.outputs)
+      nodes.push_back(output.node);
+    licence = computeCacheLicence(entry.graph, nodes);
+    Fact fact{"caches", "cacheable", Fact::Proved, "", entry.entry->getLoc()};
+    if (licence->relation)
+      fact.at = entry.graph.getRelations()[*licence->relation].at;
+    if (licence->firstChunk == 1) {
+      fact.words = "a kept row depends on no later token";
+    } else if (licence->firstChunk) {
+      fact.words = "only when the first call has at least " +
+                   std::to_string(*licence->firstChunk) + " tokens";
+    } else {
+      fact.verdict = Fact::Fails;
+      fact.words = licence->reason;
+    }
+    add(fact, started);
+
+    started = now();
+    Fact same{"calls", "prefill = chunks = decode", Fact::Proved,
+              "masks, ropes and score rules read positions, and kept rows stay",
+              entry.entry->getLoc()};
+    if (Operation *index = countsFromZero(module, entry)) {
+      same.verdict = Fact::Fails;
+      same.at = index->getLoc();
+      same.words = "`" + index->getName().getStringRef().str() +
+                   "` counts from the call's first row";
+    }
+    for (const MaskUse &use : masks)
+      if (use.cached && !use.lengths.empty()) {
+        same.verdict = Fact::Fails;
+        same.at = MaskOp(use.op).getLoc();
+        same.words = use.lengths;
+      }
+    if (!licence->firstChunk) {
+      same.verdict = Fact::Fails;
+      same.words = "there is no licence to keep rows";
+    } else if (same.verdict == Fact::Proved && *licence->firstChunk > 1) {
+      same.words += ", after a first call of at least " +
+                    std::to_string(*licence->firstChunk) + " tokens";
+    }
+    add(same, started);
+  }
+}
