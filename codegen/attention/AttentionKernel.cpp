@@ -4,6 +4,7 @@
 #include "codegen/attention/AttentionViews.h"
 #include "codegen/attention/KeySpans.h"
 #include "codegen/attention/KeysInLanes.h"
+#include "codegen/attention/LongRows.h"
 #include "codegen/attention/MaskCode.h"
 #include "codegen/attention/TableRanges.h"
 #include "ir/Axes.h"
@@ -389,7 +390,7 @@ private:
     bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
                     return !loop.getFull();
                   });
-    overRuns(item, [&](Value from, Value to) {
+    auto overBlocks = [&](Value from, Value to) {
       scf::ForOp::create(
           b, loc, from, to, index(tile.keys), ValueRange{},
           [&](OpBuilder &, Location, Value key, ValueRange) {
@@ -410,7 +411,21 @@ private:
                                        tile.headTile, lanes));
             scf::YieldOp::create(b, loc);
           });
+    };
+    // The keys of few rows come in spans already.
+    if (tile.keysInLanes) {
+      overRuns(item, overBlocks);
+      return {m, l, o};
+    }
+    LongRows sums(TileCode(b, loc, lanes), {m, l, o},
+                  {views.scratch(scratch.totalM, {rows}),
+                   views.scratch(scratch.totalL, {rows}),
+                   tileOf(scratch.total, head)},
+                  views.scratch(scratch.usesTotal, {1}, b.getI64Type()));
+    overRuns(item, [&](Value from, Value to) {
+      sums.overKeys(from, to, 16 * tile.keys, overBlocks);
     });
+    sums.finish();
     return {m, l, o};
   }
 

@@ -82,6 +82,10 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   mx = take(rows);
   l = take(rows);
   alpha = take(rows);
+  total = take(head * rows);
+  totalM = take(rows);
+  totalL = take(rows);
+  usesTotal = take(8);
   positions = take(rows);
   ranges = take((loops + 1) * 2 * 8);
   spans = bytes;

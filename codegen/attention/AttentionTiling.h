@@ -38,6 +38,7 @@ struct AttentionTiling {
 /// a multiple of 64.
 struct AttentionScratch {
   int64_t queries, out, scores, m, mx, l, alpha, positions, ranges, bytes;
+  int64_t total, totalM, totalL, usesTotal; // of LongRows.h
   int64_t spans; // two regions of KeySpans.h, where the tiling has few rows
 
   AttentionScratch(AttentionOp op, const AttentionTiling &tiling);

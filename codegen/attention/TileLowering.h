@@ -49,6 +49,9 @@ struct TileCode : VectorBuilder {
   Value minIndex(Value x, Value y) const {
     return mlir::arith::MinSIOp::create(b, loc, x, y);
   }
+  Value maxIndex(Value x, Value y) const {
+    return mlir::arith::MaxSIOp::create(b, loc, x, y);
+  }
   Value lessIndex(Value x, Value y) const {
     return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::slt,
                                        x, y);
@@ -67,10 +70,14 @@ struct TileCode : VectorBuilder {
   Values loop(Value from, Value to, int64_t step, mlir::ValueRange start,
               llvm::function_ref<Values(Value i, mlir::ValueRange carried)>
                   body) const {
+    return loop(from, to, index(step), start, body);
+  }
+  Values loop(Value from, Value to, Value step, mlir::ValueRange start,
+              llvm::function_ref<Values(Value i, mlir::ValueRange carried)>
+                  body) const {
     // The body is built once the loop stands in its function, so that what it
     // builds can look around.
-    auto loop =
-        mlir::scf::ForOp::create(b, loc, from, to, index(step), start);
+    auto loop = mlir::scf::ForOp::create(b, loc, from, to, step, start);
     mlir::OpBuilder::InsertionGuard guard(b);
     if (start.empty()) {
       b.setInsertionPoint(loop.getBody()->getTerminator());

@@ -26,6 +26,10 @@ public:
     if (failed(prepareRules()))
       return failure();
     lowest = c.constant(-std::numeric_limits<float>::infinity());
+    if (parts() > 1) {
+      begins = isDeep() ? yes() : someRowBegins();
+      sumFirstParts();
+    }
     TileCode::Values maxima;
     for (int64_t v = 0; v < vectors; ++v)
       maxima.push_back(c.load(op.getMx(), c.index(v * c.lanes)));
@@ -50,6 +54,11 @@ public:
   }
 
 private:
+  /// Features summed in one chain.
+  int64_t chainLength() const { return isDeep() ? 64 : 32; }
+  /// So many features are never summed in one chain.
+  bool isDeep() const { return head > 128; }
+
   /// One LaneRegion for each vector of rows: q differs between them.
   LogicalResult prepareRules() {
     for (int64_t v = 0; v < vectors; ++v) {
@@ -85,7 +94,7 @@ private:
       rows.push_back(
           c.addIndex(op.getFrom(), isTail ? c.minIndex(row, last) : row));
     }
-    TileCode::Values scores = products(rows);
+    TileCode::Values scores = products(key, rows);
     for (int64_t i = 0; !maps.empty() && i < keyTile * vectors; ++i)
       scores[i] = rule(maps[i % vectors], {scores[i], rows[i / vectors]});
     if (!masks.empty())
@@ -105,21 +114,93 @@ private:
     return result;
   }
 
-  /// Scores of keyTile x vectors, before any rule.
-  TileCode::Values products(ArrayRef<Value> rows) {
+  /// Whether some row has no score yet: only rows of few keys show the error of
+  /// single scores.
+  Value someRowBegins() {
+    Value lowest = c.load(op.getMx(), c.index(0));
+    for (int64_t v = 1; v < vectors; ++v)
+      lowest = c.min(lowest, c.load(op.getMx(), c.index(v * c.lanes)));
+    Value least = vector::ReductionOp::create(
+        c.b, c.loc, vector::CombiningKind::MINNUMF, lowest,
+        arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+    Value start = arith::ConstantOp::create(
+        c.b, c.loc, c.b.getF32FloatAttr(std::numeric_limits<float>::lowest()));
+    return c.compare(arith::CmpFPredicate::OEQ, least, start);
+  }
+
+  //===--- A long sum in one chain loses digits: where that shows, the features
+  // are summed in equal parts, which meet in S ---===//
+
+  int64_t parts() const { return llvm::divideCeil(head, chainLength()); }
+  int64_t part() const { return llvm::divideCeil(head, parts()); }
+  int64_t lastPart() const { return (parts() - 1) * part(); }
+
+  /// All parts but the last.
+  void sumFirstParts() {
+    scf::IfOp::create(c.b, c.loc, begins, [&](OpBuilder &, Location) {
+      Value last = c.addIndex(op.getCount(), -1);
+      c.loop(c.index(0), op.getCount(), keyTile, {},
+             [&](Value key, ValueRange) {
+               TileCode::Values rows;
+               for (int64_t k = 0; k < keyTile; ++k)
+                 rows.push_back(c.addIndex(
+                     op.getFrom(), c.minIndex(c.addIndex(key, k), last)));
+               for (int64_t i = 0; i < keyTile * vectors; ++i)
+                 storeScore(c.constant(0), key, i);
+               c.loop(c.index(0), c.index(lastPart()), part(), {},
+                      [&](Value d, ValueRange) {
+                        TileCode::Values sums =
+                            chain(rows, d, c.addIndex(d, part()));
+                        for (auto [i, sum] : llvm::enumerate(sums))
+                          storeScore(c.add(loadScore(key, i), sum), key, i);
+                        return TileCode::Values();
+                      });
+               return TileCode::Values();
+             });
+      scf::YieldOp::create(c.b, c.loc);
+    });
+  }
+
+  Value yes() {
+    return arith::ConstantOp::create(c.b, c.loc, c.b.getBoolAttr(true));
+  }
+  Value loadScore(Value key, int64_t i) {
+    return c.load(op.getS(), {c.addIndex(key, i / vectors),
+                              c.index(i % vectors * c.lanes)});
+  }
+  void storeScore(Value score, Value key, int64_t i) {
+    c.store(score, op.getS(),
+            {c.addIndex(key, i / vectors), c.index(i % vectors * c.lanes)});
+  }
+
+  /// Scores of keyTile x vectors of the keys `key` … of the block (`rows` of
+  /// K), before any rule.
+  TileCode::Values products(Value key, ArrayRef<Value> rows) {
+    if (parts() == 1)
+      return chain(rows, c.index(0), c.index(head));
+    TileCode::Values sums = chain(
+        rows, c.select(begins, c.index(lastPart()), c.index(0)), c.index(head));
+    Value all = vector::BroadcastOp::create(
+        c.b, c.loc, VectorType::get(c.lanes, c.b.getI1Type()), begins);
+    for (auto [i, sum] : llvm::enumerate(sums))
+      sum = c.select(all, c.add(sum, loadScore(key, i)), sum);
+    return sums;
+  }
+
+  /// The sums over the features from `begin` to `end`.
+  TileCode::Values chain(ArrayRef<Value> rows, Value begin, Value end) {
     TileCode::Values zeros(keyTile * vectors, c.constant(0));
-    return c.loop(
-        c.index(0), c.index(head), 1, zeros, [&](Value d, ValueRange sums) {
-          TileCode::Values q, next;
-          for (int64_t v = 0; v < vectors; ++v)
-            q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
-          for (int64_t k = 0; k < keyTile; ++k) {
-            Value element = c.broadcast(c.loadScalar(op.getK(), {rows[k], d}));
-            for (int64_t v = 0; v < vectors; ++v)
-              next.push_back(c.fma(element, q[v], sums[k * vectors + v]));
-          }
-          return next;
-        });
+    return c.loop(begin, end, 1, zeros, [&](Value d, ValueRange sums) {
+      TileCode::Values q, next;
+      for (int64_t v = 0; v < vectors; ++v)
+        q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
+      for (int64_t k = 0; k < keyTile; ++k) {
+        Value element = c.broadcast(c.loadScalar(op.getK(), {rows[k], d}));
+        for (int64_t v = 0; v < vectors; ++v)
+          next.push_back(c.fma(element, q[v], sums[k * vectors + v]));
+      }
+      return next;
+    });
   }
 
   /// -infinity where the mask forbids; a tile inside one of the full ranges
@@ -170,7 +251,7 @@ private:
   TileCode c;
   int64_t keyTile, head, vectors;
   SmallVector<LaneRegion> maps, masks;
-  Value lowest;
+  Value lowest, begins;
   bool failedRule = false;
 };
 } // namespace

@@ -59,9 +59,13 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   }
   Value rounded = c.mulIndex(
       c.divIndex(c.addIndex(op.getCount(), keyTile - 1), keyTile), keyTile);
+  // Two sums a vector, and keys are added among themselves first: one chain as
+  // long as the block would lose digits.
+  zeros.append(vectors, c.constant(0));
   TileCode::Values sums = c.loop(
       c.index(0), rounded, unroll, zeros, [&](Value key, ValueRange carried) {
-        TileCode::Values next = llvm::to_vector_of<Value>(carried);
+        TileCode::Values next = llvm::to_vector_of<Value>(carried),
+                         turn(2 * vectors);
         for (int64_t k = 0; k < unroll; ++k) {
           Value row = c.addIndex(key, k);
           for (int64_t v = 0; v < vectors; ++v) {
@@ -69,59 +73,91 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
             Value weight = vecmath::exp2NonPositive(
                 b, c.loc, c.sub(c.load(op.getS(), {row, at}), maxima[v]));
             c.store(weight, op.getS(), {row, at});
-            next[v] = c.add(next[v], weight);
+            Value &sum = turn[k % 2 * vectors + v];
+            sum = sum ? c.add(sum, weight) : weight;
           }
         }
+        for (auto [sum, added] : llvm::zip(next, turn))
+          sum = added ? c.add(sum, added) : sum;
         return next;
       });
+  for (int64_t v = 0; v < vectors; ++v)
+    sums[v] = c.add(sums[v], sums[vectors + v]);
   for (int64_t v = 0; v < vectors; ++v) {
     Value at = c.index(v * c.lanes);
     c.store(c.fma(c.load(op.getL(), at), alpha[v], sums[v]), op.getL(), at);
   }
 }
 
+/// Keys summed in one chain where a row's sum begins: a row of few keys has no
+/// other sums that its error could average with.
+static constexpr int64_t kFirstChain = 16;
+
+/// Whether all rows forget what was summed before this block.
+static Value beginsSums(const TileCode &c, Value alpha) {
+  int64_t rows = cast<MemRefType>(alpha.getType()).getDimSize(0);
+  Value largest = c.load(alpha, c.index(0));
+  for (int64_t v = c.lanes; v < rows; v += c.lanes)
+    largest = c.max(largest, c.load(alpha, c.index(v)));
+  Value most = vector::ReductionOp::create(
+      c.b, c.loc, vector::CombiningKind::MAXNUMF, largest,
+      arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+  Value zero = arith::ConstantOp::create(c.b, c.loc, c.b.getF32FloatAttr(0));
+  return c.compare(arith::CmpFPredicate::OEQ, most, zero);
+}
+
 /// O^T = V^T P^T: a register tile of `features` features by all rows, from
-/// feature d.
+/// feature d, in chains of `chain` keys.
 static void combineTile(TileCombineOp op, const TileCode &c, Value d,
-                        int64_t features) {
+                        int64_t features, Value chain) {
   int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes;
   TileCode::Values zeros(features * vectors, c.constant(0)), columns;
   for (int64_t f = 0; f < features; ++f)
     columns.push_back(c.addIndex(d, f));
-  TileCode::Values sums = c.loop(
-      c.index(0), op.getCount(), 1, zeros, [&](Value key, ValueRange carried) {
-        TileCode::Values weights, next;
-        for (int64_t v = 0; v < vectors; ++v)
-          weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
-        Value row = c.addIndex(op.getFrom(), key);
-        for (int64_t f = 0; f < features; ++f) {
-          Value element =
-              c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));
+  c.loop(c.index(0), op.getCount(), chain, {}, [&](Value first, ValueRange) {
+    Value end = c.minIndex(c.addIndex(first, chain), op.getCount());
+    TileCode::Values sums =
+        c.loop(first, end, 1, zeros, [&](Value key, ValueRange carried) {
+          TileCode::Values weights, next;
           for (int64_t v = 0; v < vectors; ++v)
-            next.push_back(
-                c.fma(element, weights[v], carried[f * vectors + v]));
-        }
-        return next;
-      });
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value at = c.index(v * c.lanes), alpha = c.load(op.getAlpha(), at);
-    for (int64_t f = 0; f < features; ++f)
-      c.store(c.fma(c.load(op.getO(), {columns[f], at}), alpha,
-                    sums[f * vectors + v]),
-              op.getO(), {columns[f], at});
-  }
+            weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
+          Value row = c.addIndex(op.getFrom(), key);
+          for (int64_t f = 0; f < features; ++f) {
+            Value element =
+                c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));
+            for (int64_t v = 0; v < vectors; ++v)
+              next.push_back(
+                  c.fma(element, weights[v], carried[f * vectors + v]));
+          }
+          return next;
+        });
+    // What was there before is scaled once.
+    Value isFirst = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::eq,
+                                          first, c.index(0));
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value at = c.index(v * c.lanes);
+      Value alpha = c.select(isFirst, c.load(op.getAlpha(), at), c.constant(1));
+      for (int64_t f = 0; f < features; ++f)
+        c.store(c.fma(c.load(op.getO(), {columns[f], at}), alpha,
+                      sums[f * vectors + v]),
+                op.getO(), {columns[f], at});
+    }
+    return TileCode::Values();
+  });
 }
 
 void lowerTile(TileCombineOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
   int64_t head = op.getO().getType().getDimSize(0), headTile = op.getHeadTile(),
           whole = head - head % headTile;
+  Value chain = c.select(beginsSums(c, op.getAlpha()), c.index(kFirstChain),
+                         c.maxIndex(op.getCount(), c.index(1)));
   c.loop(c.index(0), c.index(whole), headTile, {}, [&](Value d, ValueRange) {
-    combineTile(op, c, d, headTile);
+    combineTile(op, c, d, headTile, chain);
     return TileCode::Values();
   });
   if (whole < head)
-    combineTile(op, c, c.index(whole), head - whole);
+    combineTile(op, c, c.index(whole), head - whole, chain);
 }
 
 } // namespace heed::attn

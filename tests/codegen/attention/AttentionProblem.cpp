@@ -146,7 +146,7 @@ AttentionKernel::AttentionKernel(const Shape &shape, const Rule &rule,
 
 AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
                                    std::vector<Lengths> lengths, unsigned seed,
-                                   bool huge)
+                                   bool huge, float valueMean)
     : kernel(kernel), segments(std::move(lengths)) {
   const Shape &shape = kernel.shape;
   std::mt19937 random(seed);
@@ -176,6 +176,8 @@ AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
   } else {
     fill(k, keyStarts.back() * shape.kvHeads * shape.head);
     fill(v, k.size());
+    for (float &value : v)
+      value += valueMean;
   }
   for (size_t segment = 0; huge && segment < segments.size(); ++segment)
     if (int64_t keys = keyLength(segment))

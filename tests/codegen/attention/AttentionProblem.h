@@ -76,9 +76,9 @@ private:
 class AttentionProblem {
 public:
   /// Inputs are N(0, 1). With `huge`, one value row a segment is 1e30: any
-  /// weight that should be zero shows.
+  /// weight that should be zero shows. The mean of V is `valueMean`.
   AttentionProblem(const AttentionKernel &kernel, std::vector<Lengths> segments,
-                   unsigned seed, bool huge = true);
+                   unsigned seed, bool huge = true, float valueMean = 0);
 
   /// The output of `threads` calls, one a thread.
   std::vector<float> run(int64_t threads) const;

@@ -1,0 +1,71 @@
+//===- NumericsTest.cpp - f32 attention keeps its error contract ----------===//
+//
+// The error is counted against the sum of p |v| of its row.
+// `heed-attention-tests
+// "[numerics]" -s` prints what is measured; docs/numerics.md is made of that.
+//
+//===----------------------------------------------------------------------===//
+#include "tests/codegen/attention/Rules.h"
+
+#include <catch2/catch.hpp>
+
+using namespace heed::test;
+
+namespace {
+struct Row {
+  const char *name;
+  Layout layout;
+  Rule rule;
+  int64_t head;
+  Lengths lengths;
+  double limit;
+};
+
+std::vector<Row> rows() {
+  std::vector<Row> all;
+  for (int64_t head : {64, 80, 128, 256}) {
+    // The first rows of a causal mask have few keys, so that nothing averages.
+    all.push_back(
+        {"causal", Layout::HeadsMajor, causal(), head, {200, 200}, 5e-7});
+    all.push_back({"full",
+                   Layout::HeadsMajor,
+                   heed::test::all(),
+                   head,
+                   {20, 2048},
+                   5e-7});
+  }
+  all.push_back(
+      {"full", Layout::HeadsMajor, heed::test::all(), 64, {12, 65536}, 1e-6});
+  all.push_back(
+      {"full", Layout::HeadsMajor, heed::test::all(), 128, {12, 65536}, 1e-6});
+  all.push_back(
+      {"decode", Layout::RowsMajor, heed::test::all(), 64, {1, 2048}, 5e-7});
+  all.push_back(
+      {"decode", Layout::RowsMajor, heed::test::all(), 128, {1, 65536}, 1e-6});
+  return all;
+}
+} // namespace
+
+TEST_CASE("the error of f32 attention stays within the contract",
+          "[numerics]") {
+  for (const Machine &machine : machines()) {
+    if (!machine.runsHere())
+      continue;
+    for (const Row &row : rows()) {
+      AttentionKernel kernel({row.layout, 1, 1, row.head}, row.rule, machine);
+      for (float mean : {0.f, 4.f}) {
+        double worst = 0;
+        for (unsigned seed = 1; seed <= (row.lengths.kv > 2048 ? 1 : 2);
+             ++seed) {
+          AttentionProblem problem(kernel, {row.lengths}, seed, /*huge=*/false,
+                                   mean);
+          worst = std::max(worst, problem.error(problem.run(1)));
+        }
+        INFO(machine.name << ", " << row.name << ", head " << row.head << ", "
+                          << row.lengths.q << " x " << row.lengths.kv
+                          << ", mean of V " << mean);
+        CHECK(worst <= row.limit);
+      }
+    }
+  }
+}
