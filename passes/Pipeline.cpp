@@ -65,9 +65,10 @@ void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 void buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  // The tiles of a band depend on its bounds.
+  addUnlessDisabled(pm, options, createTileBounds());
   addUnlessDisabled(pm, options,
                     createSchedule({options.scheduleFile, options.numerics}));
-  addUnlessDisabled(pm, options, createTileBounds());
   addUnlessDisabled(pm, options, createPlanBuffers());
 }
 

@@ -1,5 +1,6 @@
 //===- Schedule.cpp - Tiles for every attention and linear ----------------===//
 #include "ir/Axes.h"
+#include "ir/Bands.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/ScheduleFile.h"
@@ -68,7 +69,7 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void schedule(AttentionOp op, StringRef name) {
     int64_t head = axisSize(op.getQ().getType(), axis::Head);
-    auto chosen = scheduleAttention(target, atom, head);
+    auto chosen = scheduleAttention(target, atom, head, isBanded(op));
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen); !why.empty())
         return refuse(name, why);

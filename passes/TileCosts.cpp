@@ -33,12 +33,15 @@ AtomAttr chooseAtom(TargetAttr target, StringRef numerics) {
 //===----------------------------------------------------------------------===//
 
 AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
-                                        int64_t head) {
-  // Keys are broadcast against vectors of queries: keyTile x vectors
-  // accumulators, the vectors, a broadcast, a spare.
-  int64_t keyTile = std::max<int64_t>(target.getRegisters() / 4, 1);
-  int64_t vectors =
-      std::max<int64_t>((target.getRegisters() - 2) / (keyTile + 1), 1);
+                                        int64_t head, bool banded) {
+  // Keys are broadcast against vectors of queries: three quarters of the
+  // registers are accumulators, the rest holds the vectors, a broadcast and
+  // temporaries. A band of keys wastes as many keys as a tile has queries:
+  // fewer queries then pay, though each loads more keys (77 instead of 72 % of
+  // the peak with a window of 256).
+  int64_t vectors = banded || target.getRegisters() < 32 ? 2 : 3;
+  int64_t keyTile =
+      std::max<int64_t>(target.getRegisters() * 3 / 4 / vectors, 1);
   int64_t queries = vectors * target.getLanes();
   if (isTileAtom(atom)) {
     keyTile = 2 * atom.getM();
@@ -47,9 +50,12 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
   // Scores of a block fill at most half of L1; beyond 128 keys nothing is
   // gained.
   int64_t fitting = target.getL1() / 2 / (queries * (int64_t)sizeof(float));
-  int64_t keys = std::clamp<int64_t>(
-      llvm::bit_floor((uint64_t)std::max<int64_t>(fitting, 1)), keyTile, 128);
-  int64_t headTile = isTileAtom(atom) ? keyTile : std::gcd(keyTile, head);
+  int64_t keys = llvm::alignTo(
+      std::clamp<int64_t>(
+          llvm::bit_floor((uint64_t)std::max<int64_t>(fitting, 1)), keyTile,
+          128),
+      keyTile);
+  int64_t headTile = isTileAtom(atom) ? keyTile : std::min(keyTile, head);
   return AttentionScheduleAttr::get(target.getContext(), atom.getKind(),
                                     queries, keys, keyTile, headTile);
 }

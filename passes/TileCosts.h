@@ -17,8 +17,9 @@ namespace heed {
 attn::AtomAttr chooseAtom(attn::TargetAttr target, llvm::StringRef numerics);
 
 /// Tiles of an attention with `head` elements a head.
-attn::AttentionScheduleAttr
-scheduleAttention(attn::TargetAttr target, attn::AtomAttr atom, int64_t head);
+attn::AttentionScheduleAttr scheduleAttention(attn::TargetAttr target,
+                                              attn::AtomAttr atom, int64_t head,
+                                              bool banded);
 
 /// What the tiles of a linear depend on.
 struct LinearShape {

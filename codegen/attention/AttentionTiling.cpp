@@ -2,6 +2,7 @@
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/attention/KeySpans.h"
 #include "ir/Axes.h"
+#include "ir/Bands.h"
 #include "ir/Grouping.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -9,17 +10,6 @@
 using namespace mlir;
 
 namespace heed::attn {
-
-/// A band of keys moves with the queries: some range of allowed keys starts at
-/// a bound that depends on q0 or q1.
-static bool isBanded(AttentionOp op) {
-  if (!op.getTileBounds())
-    return false;
-  return llvm::any_of(op.getTileBounds()->getLoops(), [](TileLoopAttr loop) {
-    return loop.getFull() && (loop.getLower().isFunctionOfSymbol(0) ||
-                              loop.getLower().isFunctionOfSymbol(1));
-  });
-}
 
 AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   AttentionTiling tiling;

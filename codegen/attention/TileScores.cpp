@@ -55,7 +55,7 @@ public:
 
 private:
   /// Features summed in one chain.
-  int64_t chainLength() const { return isDeep() ? 64 : 32; }
+  int64_t chainLength() const { return head > 64 ? 64 : 32; }
   /// So many features are never summed in one chain.
   bool isDeep() const { return head > 128; }
 
@@ -145,16 +145,18 @@ private:
                for (int64_t k = 0; k < keyTile; ++k)
                  rows.push_back(c.addIndex(
                      op.getFrom(), c.minIndex(c.addIndex(key, k), last)));
-               for (int64_t i = 0; i < keyTile * vectors; ++i)
-                 storeScore(c.constant(0), key, i);
-               c.loop(c.index(0), c.index(lastPart()), part(), {},
-                      [&](Value d, ValueRange) {
-                        TileCode::Values sums =
-                            chain(rows, d, c.addIndex(d, part()));
-                        for (auto [i, sum] : llvm::enumerate(sums))
-                          storeScore(c.add(loadScore(key, i), sum), key, i);
-                        return TileCode::Values();
-                      });
+               for (auto [i, sum] :
+                    llvm::enumerate(chain(rows, c.index(0), c.index(part()))))
+                 storeScore(sum, key, i);
+               if (parts() > 2)
+                 c.loop(c.index(part()), c.index(lastPart()), part(), {},
+                        [&](Value d, ValueRange) {
+                          TileCode::Values sums =
+                              chain(rows, d, c.addIndex(d, part()));
+                          for (auto [i, sum] : llvm::enumerate(sums))
+                            storeScore(c.add(loadScore(key, i), sum), key, i);
+                          return TileCode::Values();
+                        });
                return TileCode::Values();
              });
       scf::YieldOp::create(c.b, c.loc);

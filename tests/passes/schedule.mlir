@@ -16,7 +16,7 @@ func.func @layer(%q: !q, %c: !c, %x: !x, %rows: !attn.ragged<token>, %w: !attn.w
                  %up: !attn.weight<[1536, 576], f32>) -> (!q, !x, !q, tensor<?x1536xf32, #attn.axes<[token, model]>>) {
   // 8 keys by 3 vectors of 16 queries; 128 keys by 48 queries of scores are half of L1.
   // CHECK: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "fma_f32", queries = 48, keys = 128, key_tile = 8, head_tile = 8>
-  // AVX2: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "fma_f32", queries = 16, keys = 128, key_tile = 4, head_tile = 4>
+  // AVX2: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "fma_f32", queries = 16, keys = 132, key_tile = 6, head_tile = 6>
   // BF16: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "dpbf16",
   // FILE: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "fma_f32", queries = 16, keys = 64, key_tile = 4, head_tile = 4>
   %o = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"}
