@@ -195,7 +195,8 @@ void ModelFacts::proveMask(MaskUse &use) {
   if (use.rows.verdict == Verdict::Holds)
     rows.words = "every row sees a key";
   else
-    rows.words = printed(use.rows);
+    rows.words = use.rows.verdict == Verdict::Unknown ? use.rows.reason
+                                                      : printed(use.rows);
   add(rows, started);
 
   started = now();
