@@ -211,7 +211,7 @@ static int run(CommandContext &context) {
 }
 
 static constexpr Flag flags[] = {
-    HEED_GENERATE_FLAGS,
+    HEED_GENERATE_FLAGS("1024"),
     {"--system", "TEXT", "what the model is told before the conversation"},
 };
 

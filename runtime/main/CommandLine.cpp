@@ -145,6 +145,9 @@ int heed::runCommandLine(int argc, const char *const *argv,
       printHelp(context.program, *command);
       return endOfHelp();
     }
+    if (!*command->operands && !arguments->operands().empty())
+      return context.failUsage(concat(name, " takes no operands, found ",
+                                      inQuotes(arguments->operands()[0])));
     context.arguments = std::move(*arguments);
     return command->run(context);
   }

@@ -85,6 +85,8 @@ static int run(CommandContext &context) {
   Result<GenerateOptions> options = generateOptions(arguments);
   if (!options)
     return context.failUsage(options.error().text);
+  if (Status one = oneSource(arguments); !one)
+    return context.failUsage(one.error().text);
   options->ignoreEnd = arguments.has("--ignore-eos");
   Result<std::vector<NamedFile>> outs =
       parseNamedFiles("--out", arguments.all("--out"));
@@ -169,7 +171,7 @@ static int run(CommandContext &context) {
 }
 
 static constexpr Flag flags[] = {
-    HEED_GENERATE_FLAGS,
+    HEED_GENERATE_FLAGS("256"),
     {"--file", "FILE", "read the prompt from FILE; - is the standard input"},
     {"--ids", "FILE.npy", "the prompt as token ids, int64 [1, n]"},
     {"--out", "ids=FILE.npy", "write the new ids, int64 [1, n], no text"},

@@ -6,8 +6,9 @@
 
 namespace heed {
 
-#define HEED_GENERATE_FLAGS                                                    \
-  {"--tokens", "N", "at most N new tokens (default 256)"},                     \
+/// TOKENS is the default of --tokens, as text.
+#define HEED_GENERATE_FLAGS(TOKENS)                                            \
+  {"--tokens", "N", "at most N new tokens (default " TOKENS ")"},              \
       {"--temperature", "T", "0 takes the likeliest token (default 0)"},       \
       {"--top-k", "K", "draw among the K likeliest only"},                     \
       {"--top-p", "P", "draw among the likeliest that make up P together"},    \

@@ -77,11 +77,24 @@ Result<bool> LineReader::next(std::string &line) {
   return true;
 }
 
+Status heed::oneSource(const Arguments &arguments) {
+  const char *first = arguments.operands().empty() ? nullptr : "an argument";
+  for (const char *flag : {"--file", "--ids"}) {
+    if (!arguments.has(flag))
+      continue;
+    if (first)
+      return Error{concat("the text comes from ", first, " or from ", flag,
+                          ", not both")};
+    first = flag;
+  }
+  return {};
+}
+
 Result<std::optional<std::string>>
 heed::commandText(const CommandContext &context) {
   const Arguments &arguments = context.arguments;
   std::optional<std::string> file = arguments.text("--file");
-  if (!arguments.operands().empty() && !file) {
+  if (!arguments.operands().empty()) {
     std::string text;
     for (const std::string &word : arguments.operands())
       text += (text.empty() ? "" : " ") + word;

@@ -1,6 +1,7 @@
 //===- TextInput.h - Texts from files and the standard input --------------===//
 #pragma once
 
+#include "runtime/main/Arguments.h"
 #include "runtime/support/Result.h"
 
 #include <cstdio>
@@ -34,6 +35,10 @@ private:
 /// standard input unless that is a terminal. Nothing if there is none.
 struct CommandContext;
 Result<std::optional<std::string>> commandText(const CommandContext &context);
+
+/// Error: the text or ids are given more than once, as operands, --file or
+/// --ids.
+Status oneSource(const Arguments &arguments);
 
 /// Says on the standard error where `text` is not UTF-8.
 void noteInvalidUtf8(const std::string &text, const char *what);

@@ -20,6 +20,8 @@ static int print(const CommandContext &context, const std::string &text) {
 
 static int tokenize(CommandContext &context) {
   const Arguments &arguments = context.arguments;
+  if (Status one = oneSource(arguments); !one)
+    return context.failUsage(one.error().text);
   int exit = ExitGood;
   std::unique_ptr<Model> model = context.open(exit);
   if (!model)
@@ -70,6 +72,8 @@ static Result<std::vector<int32_t>> parseIds(std::string_view text) {
 }
 
 static int detokenize(CommandContext &context) {
+  if (Status one = oneSource(context.arguments); !one)
+    return context.failUsage(one.error().text);
   int exit = ExitGood;
   std::unique_ptr<Model> model = context.open(exit);
   if (!model)

@@ -160,6 +160,13 @@ TEST_CASE("commands: wrong usage") {
       {"generate --threads 0 12", "--threads: expected a whole number from 1"},
       {"genrate 12", "unknown command 'genrate'; did you mean generate?"},
       {"generate --top-p 1.5 12", "--top-p: expected a number from 0 to 1"},
+      {"generate 12 --file x", "an argument or from --file, not both"},
+      {"generate 12 --ids x", "an argument or from --ids, not both"},
+      {"generate --file x --ids x", "--file or from --ids, not both"},
+      {"tokenize 12 --file x", "an argument or from --file, not both"},
+      {"detokenize 1 --file x", "an argument or from --file, not both"},
+      {"info 12", "info takes no operands"},
+      {"run 12 --ids x", "run takes no operands"},
   };
   for (const auto &wrong : cases) {
     Outcome made = model.run(wrong.arguments);
@@ -185,6 +192,8 @@ TEST_CASE("commands: help has examples") {
     CHECK_THAT(made.out,
                Contains("examples:\n  ./model " + std::string(command)));
   }
+  CHECK_THAT(model.run("generate --help").out, Contains("(default 256)"));
+  CHECK_THAT(model.run("chat --help").out, Contains("(default 1024)"));
   CHECK(model.run("--help > /dev/full").exit == 3);
 }
 
