@@ -33,7 +33,7 @@ public:
       llvm::errs() << llvm::format("%8.3f s  ", seconds) << name << '\n';
       all += seconds;
     }
-    llvm::errs() << llvm::format("%8.3f s  in all\n", all);
+    llvm::errs() << llvm::format("%8.3f s  in all, %.3f s without packing\n", all, all - steps.back().second);
   }
 
 private:
@@ -112,6 +112,17 @@ int buildCommand(const Options &options) {
   if (!compilation.runTo(Stage::Scheduled))
     return 1;
   timing.step("fuse and schedule");
+  // Before any code is made: a faulty tokenizer is told at once.
+  std::optional<TokenizerTable> tokenizer;
+  if (std::string path = modelText(compilation.module(), "tokenizer"); !path.empty()) {
+    Result<TokenizerTable> table = tokenizerTable(path, compilation.info());
+    if (!table)
+      return reportError(table.error());
+    for (const std::string &warning : table->warnings)
+      llvm::errs() << "heed: warning: " << warning << '\n';
+    tokenizer.emplace(std::move(*table));
+  }
+  timing.step("tokenizer");
   if (!compilation.runTo(Stage::Tiled))
     return 1;
   // What packing needs is declared in the module; keep it from the stages that erase it.
@@ -193,17 +204,11 @@ int buildCommand(const Options &options) {
   if (Status written = writer->section(SectionKind::Info, Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
       !written)
     return reportError(written.error());
-  if (std::string path = modelText(*declared, "tokenizer"); !path.empty()) {
-    Result<TokenizerTable> table = tokenizerTable(path, compilation.info());
-    if (!table)
-      return reportError(table.error());
-    for (const std::string &warning : table->warnings)
-      llvm::errs() << "heed: warning: " << warning << '\n';
-    Bytes bytes(reinterpret_cast<const uint8_t *>(table->bytes.data()), table->bytes.size());
+  if (tokenizer) {
+    Bytes bytes(reinterpret_cast<const uint8_t *>(tokenizer->bytes.data()), tokenizer->bytes.size());
     if (Status written = writer->section(SectionKind::Tokenizer, bytes); !written)
       return reportError(written.error());
   }
-  timing.step("tokenizer");
   std::optional<ModelFileWriter> beside;
   if (options.weights == "beside") {
     Result<ModelFileWriter> file = ModelFileWriter::create(output + ".weights");
@@ -223,8 +228,16 @@ int buildCommand(const Options &options) {
   if (Status done = writer->commit(); !done)
     return reportError(done.error());
   timing.step("pack weights");
-  if (options.timing)
+  if (options.timing) {
     timing.print();
+    auto size = [](const std::string &path) {
+      uint64_t bytes = 0;
+      return llvm::sys::fs::file_size(path, bytes) ? 0 : double(bytes) / 1e6;
+    };
+    double program = size(base), tables = tokenizer ? double(tokenizer->bytes.size()) / 1e6 : 0;
+    double weights = beside ? size(output + ".weights") : size(output) - program - tables;
+    llvm::errs() << llvm::format("%8.3f MB code, %.3f MB tokenizer, %.3f MB weights\n", program, tables, weights);
+  }
   return 0;
 }
 
