@@ -356,6 +356,38 @@ void CountProblem::findFormula(const IntegerUnion &pairs, MaskCount &result) {
       });
 }
 
+/// Whether the formula says what the rows say, at lengths of every remainder
+/// and symbols near their least: the chambers come from a library that is known
+/// to err, and a wrong formula is worse than none.
+static bool agreesWithRows(const MaskCount &count, const MaskSet &mask,
+                           bool square) {
+  constexpr int64_t most = 40;
+  int64_t m = count.modulus;
+  SmallVector<int64_t> symbols(MaskCount::firstMaskSymbol +
+                               mask.getSymbols().size());
+  int64_t largest = 3 * std::min(m, most) + most;
+  for (int64_t queries = 1; queries <= largest; ++queries)
+    for (int64_t length : {queries, queries / 2 + 1, queries + 7}) {
+      for (int64_t above : {0, 1, 5, 17}) {
+        symbols[MaskCount::queries] = queries;
+        symbols[MaskCount::length] = square ? queries : length;
+        for (auto [i, symbol] : llvm::enumerate(mask.getSymbols()))
+          symbols[MaskCount::firstMaskSymbol + i] =
+              symbol.kind == MaskSymbol::KeyLength
+                  ? symbols[MaskCount::length]
+                  : std::min(symbol.min.value_or(0) + above,
+                             symbol.max.value_or(INT64_MAX));
+        if (count.evaluate(symbols) != count.sumOfRows(symbols))
+          return false;
+        if (mask.getSymbols().empty())
+          break;
+      }
+      if (square)
+        break;
+    }
+  return true;
+}
+
 MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
                                         int64_t allowance) {
   unsigned numSymbols = MaskCount::firstMaskSymbol + mask.getSymbols().size();
@@ -386,6 +418,10 @@ MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
     return result;
   }
   problem.findFormula(pairs, result);
+  if (result.formula && !agreesWithRows(result, mask, square)) {
+    result.formula.reset();
+    result.modulus = 1;
+  }
   return result;
 }
 

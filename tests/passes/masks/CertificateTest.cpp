@@ -190,7 +190,7 @@ TEST_CASE("the checker refuses what does not follow") {
 
 TEST_CASE("random masks: proofs agree with brute force") {
   unsigned proved = 0, refuted = 0, givenUp = 0;
-  for (unsigned seed = 0; seed < 200; ++seed) {
+  for (unsigned seed = 0; seed < 1000; ++seed) {
     heed::masks::test::NamedMask named = heed::masks::test::randomMask(seed, 2);
     std::string mask = inWords(named, seed % 2 ? " and q - kv >= 0" : "");
     Claim claim{.kind = "causal", .mask = mask, .given = {"0 <= X <= 12"}};
