@@ -16,6 +16,8 @@ namespace heed::attn {
 
 void lowerTile(TileLoadQueriesOp op, mlir::OpBuilder &b);
 void lowerTile(TilePositionsOp op, mlir::OpBuilder &b);
+void lowerTile(TilePackKeysOp op, mlir::OpBuilder &b);
+void lowerTile(TilePackValuesOp op, mlir::OpBuilder &b);
 void lowerTile(TileStartOp op, mlir::OpBuilder &b);
 mlir::LogicalResult lowerTile(TileScoresOp op, mlir::OpBuilder &b);
 void lowerTile(TileSoftmaxOp op, mlir::OpBuilder &b);
@@ -69,8 +71,7 @@ struct TileCode : VectorBuilder {
                   body) const {
     // The body is built once the loop stands in its function, so that what it
     // builds can look around.
-    auto loop =
-        mlir::scf::ForOp::create(b, loc, from, to, index(step), start);
+    auto loop = mlir::scf::ForOp::create(b, loc, from, to, index(step), start);
     mlir::OpBuilder::InsertionGuard guard(b);
     if (start.empty()) {
       b.setInsertionPoint(loop.getBody()->getTerminator());

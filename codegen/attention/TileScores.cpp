@@ -5,8 +5,9 @@
 // and each key's element is broadcast.
 //
 //===----------------------------------------------------------------------===//
+#include "codegen/Pairs.h"
 #include "codegen/attention/LaneRegion.h"
-#include "codegen/attention/TileLowering.h"
+#include "codegen/attention/TileAmx.h"
 
 #include <limits>
 
@@ -18,14 +19,18 @@ namespace {
 class ScoresCode {
 public:
   ScoresCode(TileScoresOp op, OpBuilder &b)
-      : op(op), c(b, op.getLoc(), op.getLanes()), keyTile(op.getKeyTile()),
-        head(op.getQt().getType().getDimSize(0)),
-        vectors(op.getQt().getType().getDimSize(1) / op.getLanes()) {}
+      : op(op), c(b, op.getLoc(), op.getLanes()), onTiles(op.getAtom() == kAmx),
+        // Scores that lie in memory already take a few keys at a time.
+        keyTile(onTiles ? 4 : op.getKeyTile()),
+        depth(op.getQt().getType().getDimSize(0)),
+        vectors(op.getS().getType().getDimSize(1) / op.getLanes()) {}
 
   LogicalResult build() {
     if (failed(prepareRules()))
       return failure();
     lowest = c.constant(-std::numeric_limits<float>::infinity());
+    if (onTiles)
+      amxScores(op, c);
     TileCode::Values maxima;
     for (int64_t v = 0; v < vectors; ++v)
       maxima.push_back(c.load(op.getMx(), c.index(v * c.lanes)));
@@ -46,6 +51,8 @@ public:
         });
     for (int64_t v = 0; v < vectors; ++v)
       c.store(tail.getResult(v), op.getMx(), c.index(v * c.lanes));
+    if (onTiles)
+      fillTail();
     return success(!failedRule);
   }
 
@@ -85,7 +92,10 @@ private:
       rows.push_back(
           c.addIndex(op.getFrom(), isTail ? c.minIndex(row, last) : row));
     }
-    TileCode::Values scores = products(rows);
+    TileCode::Values scores = onTiles ? stored(key) : products(rows);
+    if (op.getScale())
+      for (Value &score : scores)
+        score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
     for (int64_t i = 0; !maps.empty() && i < keyTile * vectors; ++i)
       scores[i] = rule(maps[i % vectors], {scores[i], rows[i / vectors]});
     if (!masks.empty())
@@ -105,11 +115,39 @@ private:
     return result;
   }
 
+  /// Scores of keyTile x vectors that the tiles left in s.
+  TileCode::Values stored(Value key) {
+    TileCode::Values scores;
+    for (int64_t k = 0; k < keyTile; ++k)
+      for (int64_t v = 0; v < vectors; ++v)
+        scores.push_back(
+            c.load(op.getS(), {c.addIndex(key, k), c.index(v * c.lanes)}));
+    return scores;
+  }
+
+  /// -infinity from the last keyTile on, to the whole tile that softmax reads.
+  void fillTail() {
+    auto whole = [&](int64_t of) {
+      return c.mulIndex(c.divIndex(c.addIndex(op.getCount(), of - 1), of), of);
+    };
+    c.loop(whole(keyTile), whole(op.getKeyTile()), 1, {},
+           [&](Value key, ValueRange) {
+             for (int64_t v = 0; v < vectors; ++v)
+               c.store(lowest, op.getS(), {key, c.index(v * c.lanes)});
+             return TileCode::Values();
+           });
+  }
+
   /// Scores of keyTile x vectors, before any rule.
-  TileCode::Values products(ArrayRef<Value> rows) {
-    TileCode::Values zeros(keyTile * vectors, c.constant(0));
+  TileCode::Values products(ArrayRef<Value> keys) {
+    TileCode::Values rows(keys), zeros(keyTile * vectors, c.constant(0));
+    if (op.getBase())
+      for (Value &row : rows)
+        row = c.subIndex(row, op.getBase());
+    if (op.getAtom())
+      return pairProducts(rows, zeros);
     return c.loop(
-        c.index(0), c.index(head), 1, zeros, [&](Value d, ValueRange sums) {
+        c.index(0), c.index(depth), 1, zeros, [&](Value d, ValueRange sums) {
           TileCode::Values q, next;
           for (int64_t v = 0; v < vectors; ++v)
             q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
@@ -120,6 +158,33 @@ private:
           }
           return next;
         });
+  }
+
+  /// Half as many turns as in f32: several at once, so that the loop's ends
+  /// stay a small part.
+  TileCode::Values pairProducts(ArrayRef<Value> rows, ValueRange zeros) {
+    Pairs pairs{c};
+    int64_t unroll = depth % 4 == 0 ? 4 : depth % 2 == 0 ? 2 : 1;
+    return c.loop(c.index(0), c.index(depth), unroll, zeros,
+                  [&](Value first, ValueRange carried) {
+                    TileCode::Values sums = llvm::to_vector_of<Value>(carried);
+                    for (int64_t i = 0; i < unroll; ++i) {
+                      Value d = c.addIndex(first, i);
+                      TileCode::Values q;
+                      for (int64_t v = 0; v < vectors; ++v)
+                        q.push_back(pairs.load(op.getQt(),
+                                               {d, c.index(2 * v * c.lanes)}));
+                      for (int64_t k = 0; k < keyTile; ++k) {
+                        Value pair = pairs.broadcast(
+                            op.getK(), {rows[k], c.mulIndex(d, 2)});
+                        for (int64_t v = 0; v < vectors; ++v) {
+                          Value &sum = sums[k * vectors + v];
+                          sum = pairs.dot(sum, pair, q[v]);
+                        }
+                      }
+                    }
+                    return sums;
+                  });
   }
 
   /// -infinity where the mask forbids; a tile inside one of the full ranges
@@ -168,7 +233,8 @@ private:
 
   TileScoresOp op;
   TileCode c;
-  int64_t keyTile, head, vectors;
+  bool onTiles; // of AMX
+  int64_t keyTile, depth, vectors;
   SmallVector<LaneRegion> maps, masks;
   Value lowest;
   bool failedRule = false;

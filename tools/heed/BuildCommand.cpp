@@ -1,6 +1,8 @@
 //===- BuildCommand.cpp - heed build: a model becomes an executable -------===//
 #include "codegen/EmitObject.h"
 #include "codegen/Link.h"
+#include "codegen/ModelDescription.h"
+#include "codegen/Target.h"
 #include "codegen/pack/PackWeights.h"
 #include "codegen/pack/tokenizer/BuildTokenizer.h"
 #include "runtime/formats/WeightSource.h"
@@ -41,8 +43,8 @@ private:
   std::vector<std::pair<const char *, double>> steps;
 };
 
-/// A folder for what is made on the way, gone with all that is in it when this goes; the programs that are called put
-/// their own temporary files there too.
+/// A folder for what is made on the way, gone with all that is in it when this
+/// goes; the programs that are called put their own temporary files there too.
 class WorkFolder {
 public:
   WorkFolder() {
@@ -56,7 +58,9 @@ public:
       llvm::sys::fs::remove_directories(path);
   }
   bool made() const { return !path.empty(); }
-  std::string file(llvm::StringRef name) const { return (path + "/" + name).str(); }
+  std::string file(llvm::StringRef name) const {
+    return (path + "/" + name).str();
+  }
 
 private:
   llvm::SmallString<128> path;
@@ -71,7 +75,8 @@ std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {
 /// libheed_runtime.a: in the build tree or installed beside this program.
 std::string runtimeLibrary() {
   std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
-  llvm::StringRef bin = llvm::sys::path::parent_path(self), root = llvm::sys::path::parent_path(bin);
+  llvm::StringRef bin = llvm::sys::path::parent_path(self),
+                  root = llvm::sys::path::parent_path(bin);
   for (llvm::StringRef folder : {"runtime", "lib", "../runtime"}) {
     llvm::SmallString<128> path(root);
     llvm::sys::path::append(path, folder, "libheed_runtime.a");
@@ -105,39 +110,71 @@ Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &
 
 int buildCommand(const Options &options) {
   Timing timing;
-  Compilation compilation(options);
-  if (!compilation.import())
-    return 1;
-  timing.step("read the model");
-  if (!compilation.runTo(Stage::Scheduled))
-    return 1;
-  timing.step("fuse and schedule");
-  if (!compilation.runTo(Stage::Tiled))
-    return 1;
-  // What packing needs is declared in the module; keep it from the stages that erase it.
-  mlir::OwningOpRef<mlir::ModuleOp> declared = compilation.module().clone();
-  if (!compilation.runTo(Stage::Vector))
-    return 1;
-  timing.step("tiles and vectors");
-  if (!compilation.runTo(Stage::Llvm))
-    return 1;
-  timing.step("lower to llvm");
-
   llvm::LLVMContext context;
-  auto module = translateToLlvm(compilation.module(), context);
-  if (!module)
-    return 3;
-  timing.step("optimise");
+  std::vector<Variant> variants;
+  std::vector<std::unique_ptr<Compilation>> compilations;
+  // What packing needs is declared in the module; keep it from the stages that
+  // erase it.
+  mlir::OwningOpRef<mlir::ModuleOp> declared;
+  ModelInfo description;
+  llvm::SmallVector<llvm::StringRef> targets;
+  llvm::StringRef(options.target).split(targets, ',');
+  for (llvm::StringRef target : targets) {
+    compilations.push_back(
+        std::make_unique<Compilation>(options, target.trim().str()));
+    Compilation &compilation = *compilations.back();
+    if (!compilation.import())
+      return 1;
+    auto isSame = [&](const Variant &other) {
+      return other.target.getName().getValue() ==
+             compilation.target().getName().getValue();
+    };
+    if (llvm::any_of(variants, isSame))
+      continue;
+    timing.step("read the model");
+    if (!compilation.runTo(Stage::Scheduled))
+      return 1;
+    timing.step("fuse and schedule");
+    if (!compilation.runTo(Stage::Tiled))
+      return 1;
+    if (!declared) {
+      declared = compilation.module().clone();
+      description = compilation.info();
+    }
+    addTarget(description, compilation.info());
+    if (!compilation.runTo(Stage::Vector))
+      return 1;
+    timing.step("tiles and vectors");
+    if (!compilation.runTo(Stage::Llvm))
+      return 1;
+    timing.step("lower to llvm");
+    variants.push_back(translateToLlvm(compilation.module(), context));
+    if (!variants.back().module)
+      return 3;
+    timing.step("optimise");
+  }
+  // The program takes the first that its CPU can run: the most demanding one.
+  llvm::SmallVector<llvm::StringRef> known = targetNames();
+  auto rank = [&](const Variant &variant) {
+    return llvm::find(known, variant.target.getName().getValue()) -
+           known.begin();
+  };
+  llvm::sort(variants, [&](const Variant &a, const Variant &b) {
+    return rank(a) > rank(b);
+  });
+  auto module = joinVariants(std::move(variants));
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream os(code);
-  if (failed(emitMachineCode(*module, compilation.target(), MachineCode::Object, os)))
+  if (failed(emitMachineCode(*module, MachineCode::Object, os)))
     return 3;
   timing.step("machine code");
   Bytes object(reinterpret_cast<const uint8_t *>(code.data()), code.size());
 
-  std::string output = options.output.empty() ? compilation.info().name : options.output;
+  std::string output =
+      options.output.empty() ? description.name : options.output;
   if (options.emit == "obj") {
-    Result<AtomicFile> file = AtomicFile::create(options.output.empty() ? output + ".o" : output);
+    Result<AtomicFile> file =
+        AtomicFile::create(options.output.empty() ? output + ".o" : output);
     if (!file)
       return reportError(file.error());
     if (Status written = file->append(object); !written)
@@ -167,13 +204,15 @@ int buildCommand(const Options &options) {
       return 3;
     }
   }
-  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base); !linked)
+  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base);
+      !linked)
     return reportError(linked.error());
   timing.step("link");
 
   // The executable is the linked program with the model behind it.
   std::optional<WeightSource> source;
-  if (std::string path = modelText(*declared, "weights"); !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
+  if (std::string path = modelText(*declared, "weights");
+      !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
     Result<WeightSource> opened = WeightSource::open(path);
     if (!opened)
       return reportError(opened.error());
@@ -183,24 +222,30 @@ int buildCommand(const Options &options) {
     Progress progress("packing weights");
     if (Status begun = writer.beginSection(SectionKind::Weights); !begun)
       return begun;
-    return packWeights(*declared, source ? &*source : nullptr, [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
-                       [&](int64_t done, int64_t total) { progress.update(done, total); });
+    return packWeights(
+        *declared, source ? &*source : nullptr,
+        [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
+        [&](int64_t done, int64_t total) { progress.update(done, total); });
   };
   Result<ModelFileWriter> writer = ModelFileWriter::create(output, base);
   if (!writer)
     return reportError(writer.error());
-  std::string info = compilation.info().encode();
-  if (Status written = writer->section(SectionKind::Info, Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
+  std::string info = description.encode();
+  if (Status written = writer->section(
+          SectionKind::Info,
+          Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
       !written)
     return reportError(written.error());
   if (std::string path = modelText(*declared, "tokenizer"); !path.empty()) {
-    Result<TokenizerTable> table = tokenizerTable(path, compilation.info());
+    Result<TokenizerTable> table = tokenizerTable(path, description);
     if (!table)
       return reportError(table.error());
     for (const std::string &warning : table->warnings)
       llvm::errs() << "heed: warning: " << warning << '\n';
-    Bytes bytes(reinterpret_cast<const uint8_t *>(table->bytes.data()), table->bytes.size());
-    if (Status written = writer->section(SectionKind::Tokenizer, bytes); !written)
+    Bytes bytes(reinterpret_cast<const uint8_t *>(table->bytes.data()),
+                table->bytes.size());
+    if (Status written = writer->section(SectionKind::Tokenizer, bytes);
+        !written)
       return reportError(written.error());
   }
   timing.step("tokenizer");
