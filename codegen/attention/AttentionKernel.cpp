@@ -385,9 +385,7 @@ private:
     else
       start(sinks);
 
-    SmallVector<Value> full;
-    for (auto [from, to] : item.full)
-      full.append({from, to});
+    SmallVector<Value> full = fullRanges(item);
     bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
                     return !loop.getFull();
                   });
@@ -484,7 +482,8 @@ private:
   /// Whether a strip needs the mask: keys that its tile visits may be none of
   /// its own.
   bool stripsAreMasked() {
-    return loops.size() > 1 || llvm::any_of(loops, [](TileLoopAttr loop) {
+    return tables.any() || loops.size() > 1 ||
+           llvm::any_of(loops, [](TileLoopAttr loop) {
              auto usesRows = [](AffineMap map) {
                return map.isFunctionOfSymbol(0) || map.isFunctionOfSymbol(1);
              };
@@ -595,9 +594,8 @@ private:
   /// Bounds of the ranges in which every pair is allowed.
   SmallVector<Value> fullRanges(Item &item) {
     SmallVector<Value> full;
-    for (auto [loop, range] : llvm::zip(loops, item.ranges))
-      if (loop.getFull())
-        full.append({range.first, range.second});
+    for (auto [from, to] : item.full)
+      full.append({from, to});
     return full;
   }
 
