@@ -112,6 +112,9 @@ int buildCommand(const Options &options) {
   if (!compilation.runTo(Stage::Scheduled))
     return 1;
   timing.step("fuse and schedule");
+  if (!compilation.runTo(Stage::Tiled))
+    return 1;
+  timing.step("tiles");
   // Before any code is made: a faulty tokenizer is told at once.
   std::optional<TokenizerTable> tokenizer;
   if (std::string path = modelText(compilation.module(), "tokenizer"); !path.empty()) {
@@ -123,13 +126,11 @@ int buildCommand(const Options &options) {
     tokenizer.emplace(std::move(*table));
   }
   timing.step("tokenizer");
-  if (!compilation.runTo(Stage::Tiled))
-    return 1;
   // What packing needs is declared in the module; keep it from the stages that erase it.
   mlir::OwningOpRef<mlir::ModuleOp> declared = compilation.module().clone();
   if (!compilation.runTo(Stage::Vector))
     return 1;
-  timing.step("tiles and vectors");
+  timing.step("vectors");
   if (!compilation.runTo(Stage::Llvm))
     return 1;
   timing.step("lower to llvm");
