@@ -98,9 +98,6 @@ private:
   ModelInfo &info;
 };
 
-} // namespace
-
-namespace {
 /// Some range of full tiles goes from the first key to the queries.
 bool seesEveryEarlierKey(AttentionOp op) {
   auto isFirst = [](AffineMap map) { return map.isConstant() && llvm::all_of(map.getConstantResults(), [](int64_t bound) { return bound <= 0; }); };

@@ -21,12 +21,12 @@ struct CacheCapacity : impl::CacheCapacityBase<CacheCapacity> {
     getOperation()->walk([&](AttentionOp op) {
       if (!isa<CacheType>(op.getK().getType()))
         return;
-      MaskFacts &facts = analysis.of(op);
-      if (!facts.error().empty())
-        return declined(op, Name, "nothing is known: " + facts.error());
+      MaskFacts *facts = analysis.known(op, Name);
+      if (!facts)
+        return;
       std::string text = "later queries see ";
       llvm::raw_string_ostream os(text);
-      facts.cacheCapacity().print(os);
+      facts->cacheCapacity().print(os);
       found(op, Name, text);
     });
   }

@@ -1,6 +1,7 @@
 //===- MaskAnalysis.cpp - What is known of each attention's mask ----------===//
 #include "passes/MaskAnalysis.h"
 #include "ir/Axes.h"
+#include "passes/Remarks.h"
 
 using namespace mlir;
 using namespace heed::attn;
@@ -123,6 +124,14 @@ MaskFacts &MaskAnalysis::of(AttentionOp op) {
   bool reach = keysReachTile(op);
   return facts.try_emplace({mask.getAsOpaquePointer(), reach}, mask, reach)
       .first->second;
+}
+
+MaskFacts *MaskAnalysis::known(AttentionOp op, StringRef pass) {
+  MaskFacts &found = of(op);
+  if (found.error().empty())
+    return &found;
+  declined(op, pass, "nothing is known: " + found.error());
+  return nullptr;
 }
 
 } // namespace heed

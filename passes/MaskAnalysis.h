@@ -57,6 +57,9 @@ class MaskAnalysis {
 public:
   explicit MaskAnalysis(mlir::Operation *) {}
   MaskFacts &of(attn::AttentionOp op);
+  /// For a pass that reports: null, with a remark of it, where nothing is known
+  /// of the mask.
+  MaskFacts *known(attn::AttentionOp op, llvm::StringRef pass);
 
 private:
   std::map<std::pair<const void *, bool>, MaskFacts> facts;

@@ -25,11 +25,11 @@ struct MaskCost : impl::MaskCostBase<MaskCost> {
     auto &analysis = getAnalysis<MaskAnalysis>();
     markAllAnalysesPreserved();
     getOperation()->walk([&](AttentionOp op) {
-      MaskFacts &facts = analysis.of(op);
-      if (!facts.error().empty())
-        return declined(op, Name, "nothing is known: " + facts.error());
-      formula(op, facts);
-      figures(op, facts);
+      MaskFacts *facts = analysis.known(op, Name);
+      if (!facts)
+        return;
+      formula(op, *facts);
+      figures(op, *facts);
     });
   }
 

@@ -19,10 +19,10 @@ struct RowCoverage : impl::RowCoverageBase<RowCoverage> {
     auto &analysis = getAnalysis<MaskAnalysis>();
     markAllAnalysesPreserved();
     getOperation()->walk([&](AttentionOp op) {
-      MaskFacts &facts = analysis.of(op);
-      if (!facts.error().empty())
-        return declined(op, Name, "nothing is known: " + facts.error());
-      const masks::RowCoverage &rows = facts.rowCoverage();
+      MaskFacts *facts = analysis.known(op, Name);
+      if (!facts)
+        return;
+      const masks::RowCoverage &rows = facts->rowCoverage();
       std::string text;
       llvm::raw_string_ostream os(text);
       rows.print(os);
