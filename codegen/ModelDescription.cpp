@@ -76,6 +76,8 @@ ModelInfo describeModel(ModuleOp scheduled) {
               : kind == "encoder_decoder" ? ModelKind::EncoderDecoder
                                           : ModelKind::Tensors;
   func::FuncOp entry = entryOf(scheduled);
+  if (auto firstCall = entry->getAttrOfType<IntegerAttr>("attn.first_call"))
+    info.firstCall = firstCall.getInt();
   for (auto [i, type] : llvm::enumerate(entry.getArgumentTypes())) {
     auto name = entry.getArgAttrOfType<StringAttr>(i, "attn.name");
     auto role = entry.getArgAttrOfType<StringAttr>(i, "attn.role");

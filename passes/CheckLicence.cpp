@@ -34,6 +34,18 @@ struct CheckLicence : impl::CheckLicenceBase<CheckLicence> {
     }
     const FlowGraph::Relation &relation =
         flow.graph.getRelations()[*licence.relation];
+    if (licence.firstChunk && *licence.firstChunk < contextOf(flow.entry)) {
+      func::FuncOp(flow.entry)
+          ->setAttr(
+              "attn.first_call",
+              Builder(&getContext()).getI64IntegerAttr(*licence.firstChunk));
+      mlir::remark::analysis(relation.at, remarkOf(Name))
+          << "keys and values may be kept where the first call of a sequence "
+             "has at least " +
+                 std::to_string(*licence.firstChunk) +
+                 " tokens, which the executable sees to";
+      return;
+    }
     InFlightDiagnostic error = emitError(relation.at);
     error
         << "keys and values of this decoder cannot be kept from call to call: ";
@@ -42,10 +54,21 @@ struct CheckLicence : impl::CheckLicenceBase<CheckLicence> {
     else
       error << "not proved causal (" << relation.causality.reason << ")";
     if (licence.firstChunk)
-      error
-          << "; only a first call of at least " << *licence.firstChunk
-          << " tokens would keep them right, which `generate` does not promise";
+      error << "; only a first call of at least " << *licence.firstChunk
+            << " tokens would keep them right, and the context of "
+            << contextOf(flow.entry) << " leaves nothing behind it";
+    else
+      error << "; no first call is long enough: " << licence.reason;
     signalPassFailure();
+  }
+
+  /// The longest sequence; the largest number where the module does not say.
+  static int64_t contextOf(func::FuncOp entry) {
+    auto model =
+        entry->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(
+            "attn.model");
+    auto context = model ? model.getAs<IntegerAttr>("context") : IntegerAttr();
+    return context ? context.getInt() : std::numeric_limits<int64_t>::max();
   }
 };
 } // namespace

@@ -13,8 +13,9 @@ def CheckLicence : Pass<"attn-check-licence", "::mlir::ModuleOp"> {
   let summary = "refuses a model with caches whose kept rows could change";
   let description = [{
     The licence of a cache (docs/masks.md, Theorem 3): keys and values of a position depend on no token of a later call.
-    A decoder promises causality by itself. One with a prefix that earlier tokens see could be kept after a first call
-    that is long enough; the least length is named.
+    Where the first tokens see each other that holds after a first call that is long enough: the least length becomes
+    `attn.first_call` of the entry, and the executable sees to it. A decoder that has no such length, or none within its
+    context, is refused.
   }];
 }
 

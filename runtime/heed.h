@@ -70,7 +70,8 @@ void heed_close(heed_model *model);
 heed_code heed_session_open(heed_model *model, unsigned slots, heed_session **session);
 void heed_session_close(heed_session *session);
 
-/* Runs rows of a model of tokens; a step may go back in a slot, never leave a gap. */
+/* Runs rows of a model of tokens; a step may go back in a slot, never leave a gap. Where a model's first tokens see each
+ * other, they go in one step, and no later step begins among them. */
 heed_code heed_step(heed_session *session, const heed_rows *rows);
 /* Runs a model of plain tensors. */
 heed_code heed_run(heed_session *session, const heed_tensor *inputs, size_t count);

@@ -32,8 +32,9 @@ Result<bool> heed::prefill(Session &session, std::span<const int32_t> ids,
   size_t chunk = session.model().info().chunk;
   std::vector<int32_t> positions, sequences;
   size_t first = session.length(0);
-  for (size_t at = first; at < ids.size(); at += chunk) {
-    size_t rows = std::min(chunk, ids.size() - at);
+  for (size_t at = first, rows; at < ids.size(); at += rows) {
+    size_t least = at == 0 ? session.model().info().firstCall : 1;
+    rows = std::min(std::max(chunk, least), ids.size() - at);
     positions.resize(rows);
     std::iota(positions.begin(), positions.end(), static_cast<int32_t>(at));
     sequences.assign(rows, 0);
@@ -102,6 +103,11 @@ Result<Generated> heed::generate(Session &session,
   if (history.size() > context)
     return Error{concat("the prompt has ", history.size(),
                         " tokens, more than the model's context of ", context)};
+  if (uint32_t least = model.info().firstCall; history.size() < least)
+    return Error{concat("the prompt has ", history.size(),
+                        " tokens; this model takes at least ", least,
+                        ", because its first ", least,
+                        " tokens see each other")};
   Generated result;
   std::vector<int32_t> all(history.begin(), history.end());
   Sampler sampler(options.sampler);

@@ -39,14 +39,15 @@ struct GenerateCalls {
 Status canGenerate(const Model &model);
 
 /// Reads history[session.length(0) ...] into slot 0 and generates. Errors: a
-/// history without new tokens or longer than the context, logits that are no
-/// numbers, those of `calls.text`.
+/// history without new tokens, longer than the context or shorter than the
+/// model's first call, logits that are no numbers, those of `calls.text`.
 Result<Generated> generate(Session &session, std::span<const int32_t> history,
                            const GenerateOptions &options,
                            const GenerateCalls &calls);
 
-/// Feeds tokens [length(0), ids.size()) of slot 0, `info.chunk` at a time, with
-/// the logits of the last one wanted. False when interrupted.
+/// Feeds tokens [length(0), ids.size()) of slot 0, `info.chunk` at a time (the
+/// first time `info.firstCall` at least), with the logits of the last one
+/// wanted. False when interrupted.
 Result<bool> prefill(Session &session, std::span<const int32_t> ids,
                      const GenerateCalls &calls);
 

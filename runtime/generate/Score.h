@@ -15,8 +15,9 @@ struct Score {
 };
 
 /// Scores `ids` in windows of `window` tokens, one after the other, each read
-/// from scratch; the first token of a window is read, not scored. Errors: fewer
-/// than two ids, those of the step.
+/// from scratch; the first `info.firstCall` tokens of a window (one, of a
+/// causal model) are read, not scored. Errors: no more ids than those, those of
+/// the step.
 Result<Score> score(Session &session, std::span<const int32_t> ids,
                     uint32_t window, const GenerateCalls &calls);
 

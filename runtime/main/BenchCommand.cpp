@@ -159,8 +159,9 @@ double Bench::prefillCost(size_t tokens) const {
     return double(info.flopsPerToken) * double(tokens) +
            double(info.flopsPerOutput);
   double total = 0;
-  for (size_t at = 0; at < tokens; at += info.chunk) {
-    size_t rows = std::min<size_t>(info.chunk, tokens - at);
+  for (size_t at = 0, rows; at < tokens; at += rows) {
+    uint32_t least = at == 0 ? info.firstCall : 1;
+    rows = std::min<size_t>(std::max(info.chunk, least), tokens - at);
     for (const CostTerm &term : info.cost) {
       double product = term.flops;
       for (uint32_t axis : term.axes) {
@@ -274,6 +275,8 @@ Status Bench::memory() {
     while (done < context / part) {
       size_t count =
           std::min<size_t>(model.info().chunk, context / part - done);
+      if (done == 0)
+        count = std::max<size_t>(count, model.info().firstCall);
       if (Result<double> took = feed(done, count); !took)
         return took.error();
       done += count;
@@ -367,9 +370,10 @@ static int run(CommandContext &context) {
   if (info.kind != ModelKind::Tensors && !files->empty())
     return context.fail(Error{"this is a model of tokens: bench draws its "
                               "tokens itself, --in has no place"});
-  int64_t room = std::max<int64_t>(info.context, 2);
+  int64_t room = std::max<int64_t>(info.context, 2), least = info.firstCall;
   Result<int64_t> prompt = arguments.integer(
-      "--prompt", std::min<int64_t>(512, room - room / 8 - 1), 1, room - 1);
+      "--prompt", std::max(least, std::min<int64_t>(512, room - room / 8 - 1)),
+      least, room - 1);
   if (!prompt)
     return context.failUsage(prompt.error().text);
   Result<int64_t> tokens = arguments.integer(

@@ -113,8 +113,10 @@ Result<bool> Chat::answer(const std::string &text) {
       progress.show("reading", done, count);
   };
   Result<Generated> made = generate(session, *all, options, calls);
-  if (!made)
+  if (!made) {
+    turns.pop_back();
     return made.error();
+  }
   if (Status written = output.write("\n"); !written)
     return written.error();
   if (Status flushed = output.flush(); !flushed)

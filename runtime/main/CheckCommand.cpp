@@ -175,7 +175,9 @@ Result<Kept> Checks::step(const StepRows &rows) {
 Status Checks::causality(const std::vector<int32_t> &ids, const Kept &whole) {
   bool held = true;
   size_t leak = 0;
-  for (size_t t : {size_t(0), ids.size() / 2, ids.size() - 2}) {
+  // Earlier rows of a prefix see later tokens of it.
+  size_t first = model.info().firstCall - 1;
+  for (size_t t : {first, std::max(first, ids.size() / 2), ids.size() - 2}) {
     std::vector<int32_t> other = ids;
     for (size_t i = t + 1; i < ids.size(); ++i)
       other[i] = static_cast<int32_t>(
@@ -200,9 +202,10 @@ Status Checks::causality(const std::vector<int32_t> &ids, const Kept &whole) {
 /// Token by token, from the cache, against all at once.
 Status Checks::decode(const std::vector<int32_t> &ids, const Kept &whole) {
   double worst = 0, largest = 0;
-  for (size_t i = 0; i < ids.size(); ++i) {
+  for (size_t i = 0, tokens; i < ids.size(); i += tokens) {
+    tokens = i == 0 ? model.info().firstCall : 1;
     StepRows rows;
-    rows.add(0, std::span(ids).subspan(i, 1), static_cast<int32_t>(i));
+    rows.add(0, std::span(ids).subspan(i, tokens), static_cast<int32_t>(i));
     Result<Kept> one = step(rows);
     if (!one)
       return one.error();
@@ -210,7 +213,7 @@ Status Checks::decode(const std::vector<int32_t> &ids, const Kept &whole) {
     const auto *expected =
         reinterpret_cast<const float *>(whole.bytes[0].data()) + i * count;
     const auto *found = reinterpret_cast<const float *>(one->bytes[0].data());
-    for (size_t j = 0; j < count; ++j) {
+    for (size_t j = 0; j < tokens * count; ++j) {
       double difference = std::fabs(double(expected[j]) - found[j]);
       worst = difference <= worst ? worst : difference; // NaN counts
       largest = std::max(largest, std::fabs(double(expected[j])));
@@ -297,8 +300,10 @@ static int run(CommandContext &context) {
           "--causal names an open axis of plain tensors; this model has no ",
           inQuotes(axis)));
   int64_t most = tensors ? 1 << 16 : model->info().context;
-  Result<int64_t> count =
-      arguments.integer("--tokens", std::min<int64_t>(24, most), 2, most);
+  // Some tokens stand behind the prefix, if there is one.
+  int64_t prefix = model->info().firstCall;
+  Result<int64_t> count = arguments.integer(
+      "--tokens", std::min<int64_t>(23 + prefix, most), 1 + prefix, most);
   if (!count)
     return context.failUsage(count.error().text);
   Checks checks(*model, static_cast<uint64_t>(*seed));
@@ -332,7 +337,8 @@ const Command heed::checkCommand = {
     "watch the model keep its promises",
     flags,
     "Reads all weights and compares their checksum, then runs random inputs: "
-    "later tokens must not change\nearlier outputs, nor threads or other "
+    "later tokens must not change\nearlier outputs (behind a prefix, if there "
+    "is one), nor threads or other "
     "sequences any bit. Exit code 1 if one does.\n\n"
     "examples:\n"
     "  OUT check\n"

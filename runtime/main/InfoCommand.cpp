@@ -102,6 +102,8 @@ static int run(CommandContext &context) {
     facts.number("vocabulary", info.vocabulary);
     facts.text("tokenizer", tokenizerName(model->tokenizer()));
     facts.number("tokens_a_call", info.chunk);
+    if (info.firstCall > 1)
+      facts.number("tokens_of_the_first_call", info.firstCall);
   }
   facts.text("outputs", outputs);
   facts.number("weights_bytes", model->weights().size());

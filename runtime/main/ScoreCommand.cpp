@@ -23,7 +23,8 @@ static int run(CommandContext &context) {
   if (!model->tokenizer())
     return context.fail(Error{"this model has no tokenizer"});
   uint32_t most = model->info().context;
-  Result<int64_t> window = arguments.integer("--window", most, 2, most);
+  Result<int64_t> window =
+      arguments.integer("--window", most, model->info().firstCall + 1, most);
   if (!window)
     return context.failUsage(window.error().text);
   std::string path =
@@ -80,7 +81,9 @@ const Command heed::scoreCommand = {
     "the perplexity of a text",
     flags,
     "The text is read in windows, one after the other; each token is scored by "
-    "the tokens before it in\nits window, the first of a window is not.\n\n"
+    "the tokens before it in\nits window, the first of a window is not (in a "
+    "model with a prefix: the "
+    "tokens of the prefix).\n\n"
     "examples:\n"
     "  OUT score book.txt\n"
     "  OUT score --window 1024 --json < book.txt\n",

@@ -14,7 +14,7 @@
 using namespace heed;
 
 static constexpr std::string_view magic = "heedinfo";
-static constexpr uint32_t version = 2;
+static constexpr uint32_t version = 3;
 /// No list or string of a model comes near; a damaged count must not allocate.
 static constexpr uint32_t mostElements = 1 << 16;
 
@@ -93,6 +93,7 @@ std::string ModelInfo::encode() const {
   to.number(context);
   to.number(vocabulary);
   to.number(chunk);
+  to.number(firstCall);
   to.list(axes, [&](const std::string &axis) { to.text(axis); });
   to.list(arena, [&](const ArenaClass &region) {
     to.indices(region.axes);
@@ -151,6 +152,10 @@ static std::string contradiction(const ModelInfo &info) {
     return concat("scratch of ", info.scratch, " bytes");
   if (info.chunk == 0)
     return "a chunk of no tokens";
+  if (info.firstCall == 0 ||
+      (info.firstCall > 1 &&
+       (info.cache.empty() || info.firstCall >= info.context)))
+    return concat("a first call of at least ", info.firstCall, " tokens");
   for (const CacheLayer &layer : info.cache)
     if (layer.kvHeads == 0 || layer.head == 0 || layer.kvHeads >> 20 ||
         layer.head >> 20)
@@ -242,6 +247,7 @@ Result<ModelInfo> ModelInfo::decode(std::span<const char> bytes) {
   from.number(info.context);
   from.number(info.vocabulary);
   from.number(info.chunk);
+  from.number(info.firstCall);
   from.list(info.axes, [&](std::string &axis) { from.text(axis); });
   from.list(info.arena, [&](ArenaClass &region) {
     from.indices(region.axes);

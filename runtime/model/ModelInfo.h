@@ -73,6 +73,8 @@ struct ModelInfo {
   uint32_t context = 0;    // longest sequence, tokens
   uint32_t vocabulary = 0; // ids are below it; logits of a row
   uint32_t chunk = 512;    // most tokens of one call; a longer prompt goes in several
+  uint32_t firstCall = 1;  // tokens below this position see each other: they go in one call, whatever the chunk, and nothing
+                           // goes on from fewer. 1 for causal models (docs/masks.md, Theorem 3)
   std::vector<std::string> axes; // the dynamic axes. Known names: token, output, sequence (number of sequences), kv (longest
                                  // past + rows of a sequence), capacity (positions of a cache slot); others are a tensor model's own
   std::vector<ArenaClass> arena;

@@ -78,6 +78,10 @@ findSequences(const StepInput &input, const ModelInfo &info,
                           ") leaves a gap: "
                           "sequence ",
                           slot, " holds ", held, " tokens")};
+    if (position > 0 && static_cast<uint32_t>(position) < info.firstCall)
+      return Error{concat("sequence ", slot, " cannot go on at position ",
+                          position, ": the first ", info.firstCall,
+                          " tokens see each other and go in one step")};
     sequences.push_back({1, position, slot});
   }
   return sequences;
@@ -95,6 +99,12 @@ Result<RaggedPlan> heed::planStep(const StepInput &input, const ModelInfo &info,
   RaggedPlan plan;
   int64_t chunk = info.chunk;
   bool mayCut = !info.cache.empty();
+  // Rows at the front of what is left of a sequence that stay together.
+  auto together = [&](const RaggedPiece &left) -> int64_t {
+    if (!mayCut)
+      return left.rows;
+    return left.past > 0 ? 1 : std::min<int64_t>(left.rows, info.firstCall);
+  };
   auto openCall = [&] {
     RaggedCall next;
     if (!plan.calls.empty())
@@ -108,12 +118,10 @@ Result<RaggedPlan> heed::planStep(const StepInput &input, const ModelInfo &info,
   openCall();
   for (RaggedPiece sequence : *sequences) {
     while (sequence.rows > 0) {
-      bool full = mayCut ? room() == 0 : room() < sequence.rows;
-      if (full && plan.calls.back().rows > 0)
+      if (room() < together(sequence) && plan.calls.back().rows > 0)
         openCall();
       RaggedPiece piece = sequence;
-      if (mayCut)
-        piece.rows = std::min(piece.rows, room());
+      piece.rows = std::min(piece.rows, std::max(room(), together(sequence)));
       plan.pieces.push_back(piece);
       plan.calls.back().rows += piece.rows;
       plan.calls.back().pieces += 1;

@@ -38,10 +38,12 @@ struct RaggedPlan {
 };
 
 /// Checks `input` and cuts it into calls of at most info.chunk rows. With a
-/// cache a sequence may be cut anywhere, without one only whole sequences go
-/// together, however long. lengths[slot] is the number of positions that the
-/// cache holds; a step may go back, never leave a gap. Errors: an id, position,
-/// slot or row out of range, rows in disorder.
+/// cache a sequence may be cut anywhere behind its first info.firstCall rows,
+/// without one only whole sequences go together; what may not be cut goes in
+/// one call, however long. lengths[slot] is the number of positions that the
+/// cache holds; a step may go back (to the beginning or to info.firstCall at
+/// least), never leave a gap. Errors: an id, position, slot or row out of
+/// range, rows in disorder.
 Result<RaggedPlan> planStep(const StepInput &input, const ModelInfo &info,
                             std::span<const uint32_t> lengths);
 

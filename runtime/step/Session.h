@@ -57,10 +57,11 @@ public:
 
   /// Tokens held in a slot.
   uint32_t length(unsigned slot) const { return lengths[slot]; }
-  /// Forgets what slot `slot` holds behind its first `length` tokens.
+  /// Forgets what slot `slot` holds behind its first `length` tokens; all,
+  /// where nothing could go on from so few (ModelInfo::firstCall).
   void truncate(unsigned slot, uint32_t length) {
     if (length < lengths[slot])
-      lengths[slot] = length;
+      lengths[slot] = length < owner.info().firstCall ? 0 : length;
   }
   unsigned slots() const { return static_cast<unsigned>(lengths.size()); }
   /// For tests of the promise that threads change no bit: at most the model's.

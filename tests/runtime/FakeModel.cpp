@@ -1,6 +1,6 @@
 //===- FakeModel.cpp - Stands for generated code in the tests -------------===//
 //
-// One entry that plays four models; the first bytes of the weights say which.
+// One entry that plays five models; the first bytes of the weights say which.
 // Each computes something whose right answer a test can write down, and uses
 // arena, scratch, cache, barrier and threads as generated code does.
 //
@@ -8,6 +8,7 @@
 #include "tests/runtime/FakeModel.h"
 #include "runtime/model/Entry.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -22,8 +23,9 @@ int64_t index(void **args, int i) { return *static_cast<int64_t *>(args[i]); }
 
 /// axes: token, output, sequence, kv, capacity. arena: 4 * token.
 /// logits[j] = 8 if j follows the row's token, plus (sum of the sequence's
-/// tokens up to the row + j) mod 7 / 100. A leaky one looks one row too far.
-void decoder(void **args, bool leaky) {
+/// tokens up to the row + j) mod 7 / 100. A leaky one looks one row too far, in
+/// one with a prefix all rows see the first fakePrefix tokens.
+void decoder(void **args, bool leaky, bool prefix) {
   const int64_t *sizes = data<int64_t>(args, 2);
   int64_t rows = sizes[0], wanted = sizes[1], sequences = sizes[2],
           capacity = sizes[4];
@@ -47,7 +49,11 @@ void decoder(void **args, bool leaky) {
     int64_t s = sequenceOf[row];
     float sum = 0;
     int64_t seen = row + (leaky && row + 1 < starts[s + 1]);
-    for (int64_t p = 0; p <= past[s] + seen - starts[s]; ++p)
+    int64_t last = past[s] + seen - starts[s];
+    int64_t held = past[s] + starts[s + 1] - starts[s];
+    if (prefix)
+      last = std::max(last, std::min<int64_t>(held, fakePrefix) - 1);
+    for (int64_t p = 0; p <= last; ++p)
       sum += cache[slots[s] * 2 * capacity + p];
     sums[row] = sum;
   }
@@ -109,8 +115,9 @@ void tensors(void **args) {
   if (size(args, 0) < 8)
     __builtin_trap();
   bool leaky = !std::memcmp(tag, "leakage", 8);
-  if (leaky || !std::memcmp(tag, "decoder", 8))
-    decoder(args, leaky);
+  bool prefix = !std::memcmp(tag, "prefix ", 8);
+  if (leaky || prefix || !std::memcmp(tag, "decoder", 8))
+    decoder(args, leaky, prefix);
   else if (!std::memcmp(tag, "encoder", 8))
     encoder(args);
   else

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 inline constexpr int64_t fakeVocabulary = 1200;
-inline constexpr uint32_t fakeContext = 64, fakeChunk = 8;
+inline constexpr uint32_t fakeContext = 64, fakeChunk = 8, fakePrefix = 20;
 
 /// The logit for `j` after `token`, where `sum` is that of all tokens so far.
 inline float fakeLogit(int64_t token, int64_t sum, int j) {
@@ -18,6 +18,8 @@ inline float fakeLogit(int64_t token, int64_t sum, int j) {
 namespace heed::test {
 
 ModelInfo fakeDecoder();
+/// A decoder whose first fakePrefix tokens see each other; more than a chunk.
+ModelInfo fakePrefixDecoder();
 ModelInfo fakeEncoder();
 ModelInfo fakeTensors();
 

@@ -38,6 +38,13 @@ ModelInfo test::fakeDecoder() {
   return info;
 }
 
+ModelInfo test::fakePrefixDecoder() {
+  ModelInfo info = fakeDecoder();
+  info.name = "fake-prefix";
+  info.firstCall = fakePrefix;
+  return info;
+}
+
 ModelInfo test::fakeEncoder() {
   ModelInfo info;
   info.name = "fake-encoder";
@@ -78,6 +85,7 @@ std::vector<uint8_t> test::fakeWeights(const ModelInfo &info) {
   for (size_t i = 0; i < bytes.size(); ++i)
     bytes[i] = static_cast<uint8_t>(i * 7);
   std::string tag = info.name == "fake-leaky"         ? "leakage"
+                    : info.name == "fake-prefix"      ? "prefix "
                     : info.kind == ModelKind::Decoder ? "decoder"
                     : info.kind == ModelKind::Encoder ? "encoder"
                                                       : "tensors";

@@ -13,11 +13,13 @@ static std::string decodeError(const ModelInfo &info) {
 }
 
 TEST_CASE("ModelInfo: what is encoded is decoded") {
-  for (const ModelInfo &info : {fakeDecoder(), fakeEncoder(), fakeTensors()}) {
+  for (const ModelInfo &info :
+       {fakeDecoder(), fakePrefixDecoder(), fakeEncoder(), fakeTensors()}) {
     std::string bytes = info.encode();
     Result<ModelInfo> decoded = ModelInfo::decode(bytes);
     REQUIRE(decoded);
     CHECK(decoded->name == info.name);
+    CHECK(decoded->firstCall == info.firstCall);
     CHECK(decoded->args.size() == info.args.size());
     CHECK(decoded->args.back().axes[0].name == info.args.back().axes[0].name);
     CHECK(decoded->encode() == bytes);
@@ -68,6 +70,14 @@ TEST_CASE("ModelInfo: contradictions") {
   info = fakeDecoder();
   info.chunk = 0;
   CHECK_THAT(decodeError(info), Contains("chunk"));
+  info = fakeDecoder();
+  info.firstCall = 0;
+  CHECK_THAT(decodeError(info), Contains("a first call of at least 0 tokens"));
+  info.firstCall = info.context;
+  CHECK_THAT(decodeError(info), Contains("a first call of at least 64 tokens"));
+  info = fakeEncoder();
+  info.firstCall = 2;
+  CHECK_THAT(decodeError(info), Contains("a first call of at least 2 tokens"));
   info = fakeDecoder();
   info.cache.clear();
   CHECK_THAT(decodeError(info), Contains("do not make one model"));

@@ -114,6 +114,48 @@ TEST_CASE("Session: in one step, in chunks, token by token: the same bits") {
   }
 }
 
+TEST_CASE("Session: tokens that see each other go in one call") {
+  // Behind others, longer than a chunk, and shorter than the prefix.
+  auto sumTo = [](int position, int count) {
+    int last = std::max(position, std::min(count, int(fakePrefix)) - 1);
+    return (last + 1) * (last + 2) / 2;
+  };
+  for (int count : {1, 5, 19, 20, 21, 50}) {
+    Opened model(fakePrefixDecoder());
+    REQUIRE(model->step(Rows()
+                            .add(0, 0, counting(1, 3))
+                            .add(1, 0, counting(1, count))
+                            .input()));
+    for (int i = 0; i < 3 + count; ++i) {
+      int position = i < 3 ? i : i - 3;
+      checkRow(model->output("logits"), i, position + 1,
+               sumTo(position, i < 3 ? 3 : count));
+    }
+    // Nothing goes on from too few, nor from the middle of the prefix.
+    std::string said = stepError(model, Rows().add(1, count, {1}));
+    if (count >= int(fakePrefix)) {
+      CHECK(said == "");
+      checkRow(model->output("logits"), 0, 1, count * (count + 1) / 2 + 1);
+      CHECK(stepError(model, Rows().add(1, 20, {7})) == "");
+      checkRow(model->output("logits"), 0, 7, 210 + 7);
+    } else {
+      CHECK_THAT(said, Contains("sequence 1 cannot go on at position " +
+                                std::to_string(count) +
+                                ": the first 20 tokens see each other"));
+    }
+    if (count > 1)
+      CHECK_THAT(stepError(model, Rows().add(1, 1, {1})),
+                 Contains("cannot go on at position 1:"));
+    CHECK(stepError(model, Rows().add(1, 0, {1})) == "");
+  }
+  Opened model(fakePrefixDecoder());
+  REQUIRE(model->step(Rows().add(0, 0, counting(1, 30)).input()));
+  model->truncate(0, 20);
+  CHECK(model->length(0) == 20);
+  model->truncate(0, 19);
+  CHECK(model->length(0) == 0);
+}
+
 TEST_CASE("Session: only wanted rows come out, in order") {
   Opened model(fakeDecoder());
   Rows rows;

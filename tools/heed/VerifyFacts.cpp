@@ -269,8 +269,10 @@ void ModelFacts::proveCaches(ModuleOp module) {
     if (licence->firstChunk == 1) {
       fact.words = "a kept row depends on no later token";
     } else if (licence->firstChunk) {
-      fact.words = "only when the first call has at least " +
-                   std::to_string(*licence->firstChunk) + " tokens";
+      std::string first = std::to_string(*licence->firstChunk);
+      fact.words = "when the first call has at least " + first +
+                   " tokens, which the executable sees to: its first " + first +
+                   " rows see each other, later ones no later row";
     } else {
       fact.verdict = Fact::Fails;
       fact.words = licence->reason;

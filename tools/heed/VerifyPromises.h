@@ -6,8 +6,8 @@
 namespace heed {
 
 /// What the file says under `promises:`, and what its kind promises by itself:
-/// a decoder generates, so it is causal, cacheable and the same function in any
-/// calls.
+/// a decoder generates, so it is causal (unless its mask gives it a prefix),
+/// cacheable and the same function in any calls.
 struct PromiseCheck {
   std::string name; ///< `cache: 1024`
   bool holds = true;
