@@ -1,7 +1,7 @@
 //===- MaskCost.cpp - Pairs allowed, pairs visited, shares of threads -----===//
 #include "ir/Axes.h"
 #include "ir/Grouping.h"
-#include "passes/MaskAnalysis.h"
+#include "passes/PairCounts.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/masks/EqualWork.h"
@@ -52,23 +52,13 @@ struct MaskCost : impl::MaskCostBase<MaskCost> {
     int64_t heads = axisSize(op.getQ().getType(), axis::Heads), tile = 48;
     if (AttentionScheduleAttr schedule = op.getScheduleAttr())
       tile = std::max<int64_t>(1, schedule.getQueries() / headsOfTile(op));
-    SmallVector<int64_t> symbols;
-    for (MaskSymbolAttr symbol : op.getMask().getSymbols()) {
-      StringRef name = symbol.getName().getValue();
-      // What is looked up does not bound the loops; a table by head might.
-      if (!symbol.isOpaque() && !symbol.getTable().getValue().empty())
-        return;
-      symbols.push_back(name == "q_len"    ? queries
-                        : name == "kv_len" ? keys
-                                           : 0);
-    }
-    SmallVector<int64_t> lengths = {queries, keys};
-    llvm::append_range(lengths, symbols);
-    int64_t allowed = facts.count().evaluate(lengths), visited = 0;
-    SmallVector<int64_t> work = masks::visitedPairs(
-        facts.tileBounds(), 0, queries, tile, keys, symbols);
-    for (int64_t pairs : work)
-      visited += pairs;
+    std::optional<PairCounts> pairs =
+        countPairs(op, facts, queries, keys, tile);
+    if (!pairs)
+      return;
+    int64_t allowed = pairs->allowed, visited = 0;
+    for (int64_t tilePairs : pairs->visited)
+      visited += tilePairs;
 
     std::string text;
     llvm::raw_string_ostream os(text);
@@ -85,7 +75,7 @@ struct MaskCost : impl::MaskCostBase<MaskCost> {
     // All heads, one after the other, as the kernel deals them.
     SmallVector<int64_t> all;
     for (int64_t h = 0; h < std::max<int64_t>(heads, 1); ++h)
-      llvm::append_range(all, work);
+      llvm::append_range(all, pairs->visited);
     text.clear();
     os << "work of the busiest of 2, 4, 8, 16, 32, 64 threads over the mean:";
     for (unsigned threads : {2, 4, 8, 16, 32, 64})

@@ -13,3 +13,4 @@ programs = [os.path.join(config.heed_build, "tools"), config.llvm_tools]
 programs += [os.path.join(config.heed_build, "tests", room) for room in ("frontend", "codegen", "oracle", "fuzz")]
 config.environment["PATH"] = os.pathsep.join(programs + [config.environment["PATH"]])
 config.substitutions.append(("%examples", os.path.join(config.heed_source, "examples")))
+config.substitutions.append(("%kernels", os.path.join(config.heed_source, "bench", "kernels")))

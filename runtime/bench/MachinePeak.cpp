@@ -1,5 +1,6 @@
 //===- MachinePeak.cpp - What this machine can do, measured ---------------===//
 #include "runtime/bench/MachinePeak.h"
+#include "runtime/bench/UnitLoops.h"
 #include "runtime/step/CpuFeatures.h"
 
 #include <algorithm>
@@ -13,52 +14,6 @@ static double secondsNow() {
   return std::chrono::duration<double>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
-}
-
-//===----------------------------------------------------------------------===//
-// Each loop keeps enough independent chains in flight for a latency of five
-// cycles and two units, and returns something that depends on all of them.
-//===----------------------------------------------------------------------===//
-
-static constexpr int chains = 12;
-
-__attribute__((target("avx512f"))) static float fmaLoop512(int64_t rounds) {
-  __m512 sums[chains], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1e-3f);
-  for (__m512 &sum : sums)
-    sum = y;
-  for (int64_t i = 0; i < rounds; ++i)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < chains; ++j)
-      sums[j] = _mm512_fmadd_ps(sums[j], x, y);
-  for (int j = 1; j < chains; ++j)
-    sums[0] = _mm512_add_ps(sums[0], sums[j]);
-  return _mm512_cvtss_f32(sums[0]);
-}
-
-__attribute__((target("avx2,fma"))) static float fmaLoop256(int64_t rounds) {
-  __m256 sums[chains], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
-  for (__m256 &sum : sums)
-    sum = y;
-  for (int64_t i = 0; i < rounds; ++i)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < chains; ++j)
-      sums[j] = _mm256_fmadd_ps(sums[j], x, y);
-  for (int j = 1; j < chains; ++j)
-    sums[0] = _mm256_add_ps(sums[0], sums[j]);
-  return _mm256_cvtss_f32(sums[0]);
-}
-
-static float fmaLoop128(int64_t rounds) {
-  __m128 sums[chains], x = _mm_set1_ps(0.999f), y = _mm_set1_ps(1e-3f);
-  for (__m128 &sum : sums)
-    sum = y;
-  for (int64_t i = 0; i < rounds; ++i)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < chains; ++j)
-      sums[j] = _mm_add_ps(_mm_mul_ps(sums[j], x), y);
-  for (int j = 1; j < chains; ++j)
-    sums[0] = _mm_add_ps(sums[0], sums[j]);
-  return _mm_cvtss_f32(sums[0]);
 }
 
 /// `blocks` times 256 bytes from `at`, at any alignment.
@@ -106,22 +61,16 @@ static int readLoop128(const uint8_t *at, size_t blocks) {
 }
 
 namespace {
-struct Loops {
+struct Reading {
   const char *name;
-  int lanes;
-  float (*fma)(int64_t);
   int (*read)(const uint8_t *, size_t);
 };
 } // namespace
 
-static const Loops &widest() {
-  static constexpr Loops all[] = {{"AVX-512", 16, fmaLoop512, readLoop512},
-                                  {"AVX2", 8, fmaLoop256, readLoop256},
-                                  {"SSE2", 4, fmaLoop128, readLoop128}};
-  static const Loops &best = cpuHas("avx512f")                 ? all[0]
-                             : cpuHas("avx2") && cpuHas("fma") ? all[1]
-                                                               : all[2];
-  return best;
+static const Reading &widest() {
+  static constexpr Reading all[] = {
+      {"AVX-512", readLoop512}, {"AVX2", readLoop256}, {"SSE2", readLoop128}};
+  return all[cpuHas("avx512f") ? 0 : cpuHas("avx2") && cpuHas("fma") ? 1 : 2];
 }
 
 const char *heed::widestVectors() { return widest().name; }
@@ -156,19 +105,18 @@ static double timed(ThreadPool &pool, unsigned threads, Each each) {
 // too, a long one would be interrupted.
 
 double heed::fmaRate(ThreadPool &pool, unsigned threads) {
-  const Loops &loops = widest();
-  constexpr int64_t rounds = 500'000; // 3 million cycles or more
+  const UnitLoop &loop = widestProducts();
+  constexpr int64_t turns = 500'000; // 3 million cycles or more
   double best = 1e30;
   for (int slice = 0; slice < 8; ++slice)
-    best = std::min(best, timed(pool, threads, [&](unsigned, unsigned) {
-                      sink.store(loops.fma(rounds), std::memory_order_relaxed);
-                    }));
-  return 2.0 * loops.lanes * chains * rounds * threads / best;
+    best = std::min(best, timed(pool, threads,
+                                [&](unsigned, unsigned) { loop.run(turns); }));
+  return loop.work * turns * threads / best;
 }
 
 double heed::readRate(ThreadPool &pool, unsigned threads,
                       std::span<const Bytes> parts) {
-  const Loops &loops = widest();
+  const Reading &reading = widest();
   size_t all = 0;
   for (Bytes part : parts)
     all += part.size() / 256;
@@ -179,7 +127,7 @@ double heed::readRate(ThreadPool &pool, unsigned threads,
           for (Bytes part : parts) {
             size_t blocks = part.size() / 256, first = blocks * thread / count;
             size_t last = blocks * (thread + 1) / count;
-            int result = loops.read(part.data() + first * 256, last - first);
+            int result = reading.read(part.data() + first * 256, last - first);
             sink.store(static_cast<float>(result), std::memory_order_relaxed);
             pool.barrier().wait();
           }

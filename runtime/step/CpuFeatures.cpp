@@ -146,8 +146,25 @@ std::string heed::missingFeatures(std::string_view list) {
   return missing;
 }
 
-/// Tile registers are given to a process on demand (Linux 5.16).
-static bool askForTiles() {
+std::string heed::cpuIdentity() {
+  uint32_t words[12] = {}, signature[4] = {};
+  for (uint32_t i = 0; i < 3; ++i)
+    __get_cpuid(0x80000002 + i, &words[4 * i + Eax], &words[4 * i + Ebx],
+                &words[4 * i + Ecx], &words[4 * i + Edx]);
+  __get_cpuid(1, &signature[Eax], &signature[Ebx], &signature[Ecx],
+              &signature[Edx]);
+  std::string_view name(reinterpret_cast<const char *>(words), sizeof words);
+  std::string text = concat(printable(name.substr(0, name.find('\0')), 48),
+                            ", signature ", signature[Eax]);
+  for (std::string_view feature :
+       {"avx2", "fma", "avx512f", "avx512vnni", "avx512bf16", "avx512fp16",
+        "amx-bf16", "amx-int8", "amx-fp16"})
+    if (cpuHas(feature))
+      text += concat(" ", feature);
+  return text;
+}
+
+bool heed::askForTiles() {
   constexpr long requestPermission = 0x1023, tileData = 18;
   return ::syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
 }

@@ -18,6 +18,14 @@ bool cpuHas(std::string_view name);
 /// joined by ", ".
 std::string missingFeatures(std::string_view features);
 
+/// Tells this CPU from others: its name, its signature (CPUID leaf 1, EAX) and
+/// those of its vector units that heed has code for.
+std::string cpuIdentity();
+
+/// Asks the kernel for the tile registers of AMX, which it gives to a process
+/// on demand (Linux 5.16); false when it refuses.
+bool askForTiles();
+
 /// The first of `variants` that this CPU can run. AMX is asked of the kernel,
 /// once a process. Error, a fault of the machine: none; the text names what
 /// the CPU lacks for the least demanding one.

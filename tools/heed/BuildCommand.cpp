@@ -10,6 +10,7 @@
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
 #include "tools/heed/Report.h"
+#include "tools/heed/WorkFolder.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -39,27 +40,6 @@ public:
 private:
   double last = now();
   std::vector<std::pair<const char *, double>> steps;
-};
-
-/// A folder for what is made on the way, gone with all that is in it when this goes; the programs that are called put
-/// their own temporary files there too.
-class WorkFolder {
-public:
-  WorkFolder() {
-    if (llvm::sys::fs::createUniqueDirectory("heed", path))
-      path.clear();
-    else
-      setenv("TMPDIR", path.c_str(), 1);
-  }
-  ~WorkFolder() {
-    if (!path.empty())
-      llvm::sys::fs::remove_directories(path);
-  }
-  bool made() const { return !path.empty(); }
-  std::string file(llvm::StringRef name) const { return (path + "/" + name).str(); }
-
-private:
-  llvm::SmallString<128> path;
 };
 
 std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {

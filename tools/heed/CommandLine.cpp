@@ -11,11 +11,16 @@
 namespace heed {
 namespace {
 
-void addCompileFlags(CLI::App *app, Options &options) {
-  app->add_option("model", options.model, "the model file (YAML)")->required()->type_name("MODEL.yaml");
+void addCompileFlags(CLI::App *app, Options &options, bool needsModel = true) {
+  app->add_option("model", options.model, "the model file (YAML)")->required(needsModel)->type_name("MODEL.yaml");
   app->add_option("--target", options.target, "machine to compile for: host, x86-64-v3, x86-64-v4, znver5, graniterapids")
       ->capture_default_str();
   app->add_option("--schedule", options.schedule, "file of schedules that overrides the cost model")->type_name("FILE");
+  app->add_option("--rates", options.rates,
+                  "rates of the target's atoms that choose between them: builtin, measured (here, kept in the cache), or a FILE\n"
+                  "that heed bench --machine --json wrote")
+      ->type_name("builtin|measured|FILE")
+      ->capture_default_str();
   app->add_option("--disable", options.disable, "fusion passes to leave out, by name (attn-fuse-attention,...)")
       ->delimiter(',')
       ->type_name("PASS");
@@ -84,9 +89,22 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   verify->footer("Example:\n  heed verify examples/sums/sums.yaml --certificate sums.proof\n"
                  "  heed verify examples/sums/sums.yaml --check sums.proof");
 
-  CLI::App *bench = app.add_subcommand("bench", "measure this machine");
-  bench->add_flag("--machine", options.machine, "the rates of its atoms, its caches and its memory")->required();
+  CLI::App *bench = app.add_subcommand("bench", "a kernel beside its bound, or the rates of this machine");
+  addCompileFlags(bench, options, /*needsModel=*/false);
+  bench->add_option("--numerics", options.numerics, "arithmetic of the linears")->check(CLI::IsMember({"f32", "bf16"}));
+  bench->add_option("--size", options.sizes, "of an open axis (default 512)")->type_name("NAME=N");
+  bench->add_option("--threads", options.threads, "threads that compute")->check(CLI::Range(1, 1024))->capture_default_str();
+  bench->add_option("--rounds", options.rounds, "rounds, of which the best counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  bench->add_flag("--bound", options.boundOnly, "only the bound: nothing is built or run");
+  bench->add_flag("--machine", options.machine, "the rates of this machine: its atoms, caches and memory; kept in the cache");
   bench->add_flag("--json", options.json, "as JSON");
+  bench->footer("A model of plain tensors (attentions, linears) is built and run; its rate is shown as a share of this machine's\n"
+                "multiply-add peak and of the bound that follows from measured rates (docs/bound.md). With --rates=FILE the\n"
+                "bound is of the machine whose table the file holds.\n"
+                "Examples:\n  heed bench bench/kernels/attention-causal.yaml --size q=2048 --size kv=2048\n"
+                "  heed bench --machine --json > rates.json");
 
   try {
     app.parse(argc, argv);

@@ -13,5 +13,6 @@ int explainCommand(const Options &options);
 int viewCommand(const Options &options);
 int verifyCommand(const Options &options);
 int benchCommand(const Options &options);
+int machineCommand(const Options &options);
 
 } // namespace heed

@@ -22,8 +22,12 @@ struct Options {
   std::string certificate, checkCertificate;
   // every command that compiles: fusion passes left out, by name
   std::vector<std::string> disable;
+  // every command that compiles: whose rates choose, "builtin", "measured" or a file
+  std::string rates = "builtin";
   // bench
-  bool machine = false, json = false;
+  bool machine = false, json = false, boundOnly = false;
+  std::vector<std::string> sizes; // NAME=N
+  int threads = 1, rounds = 5;
 };
 
 /// Parses, or prints help or what is wrong. Returns the exit code when there is nothing left to do: 0 after help, 2 for

@@ -1,0 +1,253 @@
+//===- KernelBound.cpp - How fast a kernel could be on a machine ----------===//
+#include "tools/heed/bench/KernelBound.h"
+
+#include "codegen/attention/AttentionTiling.h"
+#include "ir/Axes.h"
+#include "passes/PairCounts.h"
+#include "runtime/support/Text.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace heed::attn;
+
+namespace heed {
+
+double productSeconds(const MachineRates::Atom &atom,
+                      const MachineRates::Vectors &vectors, double operations,
+                      double loadsOfIssue) {
+  double fed = atom.fed > 0 ? atom.fed : atom.registers;
+  double seconds = operations / fed / 1e9;
+  // Tiles of AMX are measured with the loads that they need.
+  if (StringRef(atom.kind).starts_with("amx"))
+    return seconds;
+  double elements = atom.kind == "dpbf16" ? 2 : atom.kind == "dpbusd" ? 4 : 1;
+  double loads = operations / (2 * elements * atom.lanes) * loadsOfIssue;
+  return std::max(seconds, loads * 4 * atom.lanes / vectors.loads / 1e9);
+}
+
+/// Of a register tile whose operands are each loaded once a step.
+static double loadsOfIssue(double broadcasts, double vectors) {
+  return 1 / broadcasts + 1 / vectors;
+}
+
+namespace {
+
+class Bounds {
+public:
+  Bounds(ModuleOp module, const MachineRates &rates,
+         const std::map<std::string, int64_t> &sizes, int64_t otherwise)
+      : module(module),
+        target(module->getAttrOfType<TargetAttr>("attn.target")), rates(rates),
+        sizes(sizes), otherwise(otherwise), masks(module) {}
+
+  Status function(func::FuncOp function) {
+    for (Operation &op : function.getBody().front()) {
+      Status done;
+      if (auto call = dyn_cast<func::CallOp>(op))
+        done =
+            this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+                call, call.getCalleeAttr()));
+      else if (auto attention = dyn_cast<AttentionOp>(op))
+        done = add(attention);
+      else if (auto linear = dyn_cast<FusedLinearOp>(op))
+        done = add(linear);
+      if (!done)
+        return done;
+    }
+    return {};
+  }
+  std::vector<KernelBound> all;
+
+private:
+  double sizeOf(StringAttr axis, int64_t size) const {
+    if (!ShapedType::isDynamic(size))
+      return double(size);
+    auto given = sizes.find(axis.str());
+    return double(given == sizes.end() ? otherwise : given->second);
+  }
+  double axisOf(Value tensor, StringRef axis) const {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
+      if (name.getValue() == axis)
+        return sizeOf(name, size);
+    return 1;
+  }
+  double elementsOf(Value tensor) const {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    double count = 1;
+    for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
+      count *= sizeOf(name, size);
+    return count;
+  }
+
+  struct Needed {
+    const MachineRates::Atom *atom;
+    const MachineRates::Vectors *vectors;
+  };
+  Result<Needed> ratesOf(StringAttr kind) const {
+    AtomAttr atom = target.findAtom(kind.getValue());
+    int lanes = static_cast<int>(target.getLanes());
+    Needed found{
+        atom ? rates.atom(kind.getValue(), static_cast<int>(atom.getN()))
+             : nullptr,
+        rates.vectorsOf(lanes)};
+    if (!found.atom)
+      return Error{concat("the rate table has no atom ", kind.str(), " of ",
+                          atom ? atom.getN() : 0, " lanes")};
+    if (!found.vectors)
+      return Error{
+          concat("the rate table has no vectors of ", lanes, " lanes")};
+    return found;
+  }
+
+  /// Time of the score rule for one score over that of its softmax: functions
+  /// take as long as another exp2, everything else one issue.
+  double ruleOverSoftmax(AttentionOp op, const Needed &of) const {
+    double issues = 0, functions = 0;
+    if (!op.getScore().empty())
+      for (Operation &inner : op.getScore().front().without_terminator()) {
+        if (!isa<FloatType>(inner.getResult(0).getType()) ||
+            isa<arith::ConstantOp>(inner))
+          continue;
+        bool function = isa<math::MathDialect>(inner.getDialect()) &&
+                        !isa<math::FmaOp>(inner);
+        (function ? functions : issues) += 1;
+      }
+    // One issue for a vector of scores, at the rate of multiply-adds.
+    const MachineRates::Atom *fma =
+        rates.atom("fma_f32", static_cast<int>(target.getLanes()));
+    double issueRate = fma ? fma->registers / 2 : of.vectors->softmaxBeside;
+    return functions + issues * of.vectors->softmaxBeside / issueRate;
+  }
+
+  Status add(AttentionOp op) {
+    MaskFacts &facts = masks.of(op);
+    if (!facts.error().empty())
+      return Error{"the mask is not understood: " + facts.error()};
+    if (!facts.conditions().conditions.empty())
+      return Error{"how much the mask's tables allow is known only when it "
+                   "runs"};
+    AttentionScheduleAttr schedule = op.getScheduleAttr();
+    if (!schedule || op.getQRows() ||
+        !isa<RankedTensorType>(op.getK().getType()))
+      return Error{"only attentions of plain tensors, with a schedule, have a "
+                   "bound"};
+    Result<Needed> needed = ratesOf(schedule.getAtom());
+    if (!needed)
+      return needed.error();
+    AttentionTiling tiling = AttentionTiling::choose(op, target);
+    double queries = axisOf(op.getQ(), op.getQAxis());
+    double keys = axisOf(op.getK(), op.getKvAxis());
+    double head = axisOf(op.getQ(), axis::Head);
+    int64_t tileQueries =
+        std::max<int64_t>(tiling.tiles.front().rows / tiling.group, 1);
+    std::optional<PairCounts> pairs =
+        countPairs(op, facts, int64_t(queries), int64_t(keys), tileQueries);
+    if (!pairs)
+      return Error{"the mask's ranges are known only when it runs"};
+    // Every other axis of q repeats the same: heads, batch.
+    double repeats = elementsOf(op.getQ()) / queries / head;
+
+    KernelBound bound;
+    bound.name = "attention";
+    bound.atom = schedule.getAtom().str();
+    bound.work = 4 * head * double(pairs->allowed) * repeats;
+    bound.overlap = schedule.getAtom().getValue().starts_with("amx");
+    double rule = ruleOverSoftmax(op, *needed), visited = 0;
+    int64_t left = int64_t(queries);
+    for (int64_t tilePairs : pairs->visited) {
+      int64_t here = std::min(left, tileQueries);
+      left -= here;
+      visited += double(tilePairs);
+      const AttentionTile &tile =
+          *llvm::find_if(llvm::reverse(tiling.tiles), [&](const auto &tile) {
+            return tile.rows >= here * tiling.group;
+          });
+      addTile(bound, tile, *needed, double(tilePairs) / double(here),
+              double(here * tiling.group), head, rule,
+              repeats / double(tiling.group));
+    }
+    bound.visited = pairs->allowed ? visited / double(pairs->allowed) : 1;
+    bound.tile = concat(tiling.tiles.front().rows, " rows x ",
+                        tiling.tiles.front().keyTile, " keys");
+    all.push_back(bound);
+    return {};
+  }
+
+  /// `keys` keys for a tile of `rows` rows, of which vectors are filled up.
+  void addTile(KernelBound &bound, const AttentionTile &tile,
+               const Needed &needed, double keys, double rows, double head,
+               double rule, double repeats) {
+    int64_t lanes = target.getLanes();
+    double scores, operations, scoreLoads, outLoads;
+    if (tile.keysInLanes) {
+      // A vector of keys is loaded for all rows, which stay in registers.
+      scores = rows * double(llvm::alignTo(uint64_t(keys), uint64_t(lanes)));
+      scoreLoads = outLoads = 1 / rows;
+    } else {
+      scores = keys * double(tile.rows);
+      double vectors = double(tile.rows) / double(lanes);
+      scoreLoads = loadsOfIssue(double(tile.keyTile), vectors);
+      outLoads = loadsOfIssue(double(tile.headTile), vectors);
+    }
+    operations = 2 * head * scores * repeats;
+    for (double loads : {scoreLoads, outLoads})
+      bound.products +=
+          productSeconds(*needed.atom, *needed.vectors, operations, loads);
+    double rate =
+        bound.overlap ? needed.vectors->softmax : needed.vectors->softmaxBeside;
+    bound.softmax += scores * repeats * (1 + rule) / rate / 1e9;
+  }
+
+  Status add(FusedLinearOp op) {
+    LinearScheduleAttr schedule = op.getScheduleAttr();
+    if (!schedule)
+      return Error{"a linear without a schedule has no bound"};
+    Result<Needed> needed = ratesOf(schedule.getAtom());
+    if (!needed)
+      return needed.error();
+    KernelBound bound;
+    bound.name = "linear";
+    bound.atom = schedule.getAtom().str();
+    bound.tile = concat(schedule.getRows(), " rows x ",
+                        schedule.getPanels() * 16, " outputs");
+    for (Value weight : op.getWeights())
+      bound.work += 2 * elementsOf(op.getX()) *
+                    double(cast<WeightType>(weight.getType()).getShape()[0]);
+    bound.products =
+        productSeconds(*needed->atom, *needed->vectors, bound.work,
+                       loadsOfIssue(double(schedule.getRows()),
+                                    double(schedule.getPanels() * 16) /
+                                        double(target.getLanes())));
+    all.push_back(bound);
+    return {};
+  }
+
+  ModuleOp module;
+  TargetAttr target;
+  const MachineRates &rates;
+  const std::map<std::string, int64_t> &sizes;
+  int64_t otherwise;
+  MaskAnalysis masks;
+};
+
+} // namespace
+
+Result<std::vector<KernelBound>>
+kernelBounds(ModuleOp scheduled, const MachineRates &rates,
+             const std::map<std::string, int64_t> &sizes, int64_t otherwise) {
+  Bounds bounds(scheduled, rates, sizes, otherwise);
+  for (auto function : scheduled.getOps<func::FuncOp>())
+    if (function->hasAttr("attn.entry"))
+      if (Status done = bounds.function(function); !done)
+        return done.error();
+  if (bounds.all.empty())
+    return Error{"the model has no attention and no linear"};
+  return std::move(bounds.all);
+}
+
+} // namespace heed

@@ -1,0 +1,49 @@
+//===- KernelBound.h - How fast a kernel could be on a machine ------------===//
+//
+// The formulas of docs/bound.md. They know a machine only by its rate table and
+// a kernel only by its operations and its register tile.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "ir/Attn.h"
+#include "runtime/bench/MachineRates.h"
+#include "runtime/support/Result.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace heed {
+
+/// The least time of one op on one thread, and what it is made of.
+struct KernelBound {
+  std::string name;     // "attention", "linear"
+  std::string tile;     // "48 rows x 8 keys"
+  std::string atom;     // "fma_f32"
+  double work = 0;      // operations that count: of allowed pairs
+  double visited = 1;   // pairs in the tiles over allowed pairs
+  double products = 0;  // seconds
+  double softmax = 0;   // seconds; 0 for linears
+  bool overlap = false; // softmax and products have units of their own
+  double seconds() const {
+    return overlap ? std::max(products, softmax) : products + softmax;
+  }
+};
+
+/// Seconds of `operations`, `loadsOfIssue` vectors being loaded for each issue
+/// of the atom: what the atom does fed from L1, or what the loads allow where
+/// that is less.
+double productSeconds(const MachineRates::Atom &atom,
+                      const MachineRates::Vectors &vectors, double operations,
+                      double loadsOfIssue);
+
+/// The bounds of all attentions and linears that the entry of a scheduled
+/// module runs; `sizes` of its open axes, `otherwise` where it names none.
+/// Errors: a table without a rate that is needed, an op whose work is known
+/// only when it runs.
+Result<std::vector<KernelBound>>
+kernelBounds(mlir::ModuleOp scheduled, const MachineRates &rates,
+             const std::map<std::string, int64_t> &sizes, int64_t otherwise);
+
+} // namespace heed
