@@ -8,6 +8,7 @@
 #include "frontend/Import.h"
 #include "passes/Pipeline.h"
 #include "tools/heed/Report.h"
+#include "tools/heed/bench/RatesFile.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/InitAllDialects.h"
@@ -34,6 +35,18 @@ bool Compilation::import() {
                                          : "unknown target `" + options.target + "`; known are " +
                                                llvm::join(targetNames(), ", "));
     return false;
+  }
+  if (options.rates != "builtin") {
+    if (options.rates == "measured" && options.target != "host") {
+      reportError("--rates=measured are of this machine: give a file of rates with --target=" + options.target);
+      return false;
+    }
+    Result<MachineRates> rates = ratesNamed(options.rates);
+    if (!rates) {
+      reportError(rates.error());
+      return false;
+    }
+    machine = withRates(machine, *rates);
   }
   Diagnostics diagnostics;
   ir = importModel(mlirContext, options.model, diagnostics);
