@@ -6,6 +6,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -17,7 +18,8 @@ using namespace heed::attn;
 namespace heed {
 namespace {
 
-std::unique_ptr<llvm::TargetMachine> targetMachine(TargetAttr target) {
+/// With these features where a function says nothing of its own.
+std::unique_ptr<llvm::TargetMachine> targetMachine(StringRef features) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -26,85 +28,77 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(TargetAttr target) {
   std::string error;
   const llvm::Target *x86 = llvm::TargetRegistry::lookupTarget(triple, error);
   llvm::TargetOptions options;
-  // Assembly says which block is in which loop and what is a spill: scripts/instruction-counts reads that.
+  // Assembly says which block is in which loop and what is a spill:
+  // scripts/instruction-counts reads that.
   options.MCOptions.AsmVerbose = true;
-  return std::unique_ptr<llvm::TargetMachine>(
-      x86->createTargetMachine(triple, "x86-64", target.getFeatures().getValue(), options, llvm::Reloc::PIC_, {},
-                               llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(x86->createTargetMachine(
+      triple, "x86-64", features, options, llvm::Reloc::PIC_, {},
+      llvm::CodeGenOptLevel::Default));
 }
 
-/// void heed_entry(void **args): calls the C interface of the model's entry with its arguments.
-llvm::Function *addEntry(llvm::Module &module, llvm::Function *model) {
+/// void NAME(void **args): calls the C interface of the model's entry with its
+/// arguments.
+void addEntry(llvm::Module &module, llvm::Function *model, StringRef name) {
   llvm::LLVMContext &context = module.getContext();
   auto *pointer = llvm::PointerType::get(context, 0);
-  auto *function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false),
-                                          llvm::GlobalValue::InternalLinkage, "heed_entry", module);
+  auto *function = llvm::Function::Create(
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false),
+      llvm::GlobalValue::ExternalLinkage, name, module);
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", function));
   SmallVector<llvm::Value *> arguments;
   for (auto [i, type] : llvm::enumerate(model->getFunctionType()->params())) {
     llvm::Value *slot = b.CreateConstGEP1_64(pointer, function->getArg(0), i);
     llvm::Value *value = b.CreateLoad(pointer, slot);
-    arguments.push_back(type->isPointerTy() ? value : b.CreateLoad(type, value));
+    arguments.push_back(type->isPointerTy() ? value
+                                            : b.CreateLoad(type, value));
   }
   b.CreateCall(model, arguments);
   b.CreateRetVoid();
-  return function;
-}
-
-/// const heed_variant heed_variants[] = {{target, features, entry}, {}}.
-void addVariants(llvm::Module &module, llvm::Function *entry, TargetAttr target) {
-  llvm::IRBuilder<> b(module.getContext());
-  auto *pointer = b.getPtrTy();
-  auto *type = llvm::StructType::get(module.getContext(), {pointer, pointer, pointer});
-  auto text = [&](StringRef string) -> llvm::Constant * {
-    auto *data = llvm::ConstantDataArray::getString(module.getContext(), string);
-    auto *global = new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data);
-    return global;
-  };
-  std::string features = target.getFeatures().getValue().str();
-  llvm::erase(features, '+');
-  auto *array = llvm::ArrayType::get(type, 2);
-  auto *one = llvm::ConstantStruct::get(type, {text(target.getName().getValue()), text(features), entry});
-  auto *data = llvm::ConstantArray::get(array, {one, llvm::Constant::getNullValue(type)});
-  new llvm::GlobalVariable(module, array, true, llvm::GlobalValue::ExternalLinkage, data, "heed_variants");
 }
 
 } // namespace
 
-std::unique_ptr<llvm::Module> translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
+Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
   // Weights have their offsets; what declares them means nothing to LLVM.
   for (auto declare : llvm::make_early_inc_range(module.getOps<DeclareOp>()))
     declare.erase();
-  std::unique_ptr<llvm::Module> out = translateModuleToLLVMIR(module, context, "model");
+  std::unique_ptr<llvm::Module> out =
+      translateModuleToLLVMIR(module, context, "model");
   if (!out)
-    return nullptr;
-  auto machine = targetMachine(target);
+    return {};
+  StringRef features = target.getFeatures().getValue();
+  auto machine = targetMachine(features);
   out->setTargetTriple(machine->getTargetTriple());
   out->setDataLayout(machine->createDataLayout());
   llvm::Function *model = nullptr;
   for (llvm::Function &function : *out) {
-    if (function.getName().starts_with("_mlir_ciface_") && !function.isDeclaration())
+    if (function.getName().starts_with("_mlir_ciface_") &&
+        !function.isDeclaration())
       model = &function;
   }
   if (!model) {
     module.emitError("the model has no entry function");
-    return nullptr;
+    return {};
   }
-  addVariants(*out, addEntry(*out, model), target);
+  std::string entry = "heed_entry." + target.getName().getValue().str();
+  addEntry(*out, model, entry);
   for (llvm::Function &function : *out) {
     if (function.isDeclaration())
       continue;
-    if (function.getName() != "heed_entry") {
+    if (function.getName() != entry) {
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
-      // A kernel keeps its name, for profilers and for the register allocator's sake.
+      // A kernel keeps its name, for profilers and for the register allocator's
+      // sake.
       function.addFnAttr(llvm::Attribute::NoInline);
     }
-    function.addFnAttr("target-features", target.getFeatures().getValue());
-    function.addFnAttr("prefer-vector-width", std::to_string(target.getVector()));
-    function.addFnAttr("min-legal-vector-width", std::to_string(target.getVector()));
+    function.addFnAttr("target-features", features);
+    function.addFnAttr("prefer-vector-width",
+                       std::to_string(target.getVector()));
+    function.addFnAttr("min-legal-vector-width",
+                       std::to_string(target.getVector()));
   }
 
   llvm::LoopAnalysisManager loops;
@@ -112,7 +106,8 @@ std::unique_ptr<llvm::Module> translateToLlvm(ModuleOp module, llvm::LLVMContext
   llvm::CGSCCAnalysisManager calls;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  // The loops are unrolled and vectorised as the schedule says; doing it again only costs registers.
+  // The loops are unrolled and vectorised as the schedule says; doing it again
+  // only costs registers.
   tuning.LoopUnrolling = false;
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
@@ -122,15 +117,54 @@ std::unique_ptr<llvm::Module> translateToLlvm(ModuleOp module, llvm::LLVMContext
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, calls, modules);
-  // O2 takes twice the time here and makes no kernel faster (measured): code and loops arrive in their final form.
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(*out, modules);
+  // O2 takes twice the time here and makes no kernel faster (measured): code
+  // and loops arrive in their final form.
+  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
+      .run(*out, modules);
+  return {target, std::move(out), entry};
+}
+
+std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants) {
+  std::unique_ptr<llvm::Module> out;
+  for (Variant &variant : variants)
+    if (!out)
+      out = std::move(variant.module);
+    else if (llvm::Linker::linkModules(*out, std::move(variant.module)))
+      llvm_unreachable("variants share no name but the runtime's");
+  // const heed_variant heed_variants[] = {{target, features, entry}, …, {}}.
+  llvm::IRBuilder<> b(out->getContext());
+  auto *pointer = b.getPtrTy();
+  auto *type =
+      llvm::StructType::get(out->getContext(), {pointer, pointer, pointer});
+  auto text = [&](StringRef string) -> llvm::Constant * {
+    auto *data = llvm::ConstantDataArray::getString(out->getContext(), string);
+    return new llvm::GlobalVariable(*out, data->getType(), true,
+                                    llvm::GlobalValue::PrivateLinkage, data);
+  };
+  SmallVector<llvm::Constant *> table;
+  for (const Variant &variant : variants) {
+    llvm::Function *entry = out->getFunction(variant.entry);
+    entry->setLinkage(llvm::GlobalValue::InternalLinkage);
+    std::string features = variant.target.getFeatures().getValue().str();
+    llvm::erase(features, '+');
+    table.push_back(llvm::ConstantStruct::get(
+        type,
+        {text(variant.target.getName().getValue()), text(features), entry}));
+  }
+  table.push_back(llvm::Constant::getNullValue(type));
+  auto *array = llvm::ArrayType::get(type, table.size());
+  new llvm::GlobalVariable(
+      *out, array, true, llvm::GlobalValue::ExternalLinkage,
+      llvm::ConstantArray::get(array, table), "heed_variants");
   return out;
 }
 
-LogicalResult emitMachineCode(llvm::Module &module, TargetAttr target, MachineCode kind, llvm::raw_pwrite_stream &os) {
-  auto machine = targetMachine(target);
+LogicalResult emitMachineCode(llvm::Module &module, MachineCode kind,
+                              llvm::raw_pwrite_stream &os) {
+  auto machine = targetMachine("");
   llvm::legacy::PassManager pm;
-  auto type = kind == MachineCode::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
+  auto type = kind == MachineCode::Object ? llvm::CodeGenFileType::ObjectFile
+                                          : llvm::CodeGenFileType::AssemblyFile;
   if (machine->addPassesToEmitFile(pm, os, nullptr, type))
     return failure();
   pm.run(module);

@@ -7,16 +7,30 @@
 #include "llvm/IR/Module.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace heed {
 
-/// Translates the llvm stage of a module for `attn.target`, adds the entry `heed_entry` (runtime/model/Entry.h) and the table
-/// `heed_variants`, and optimises. Null and a diagnostic on failure.
-std::unique_ptr<llvm::Module> translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context);
+/// A model's code for one target: its functions, each with the target's
+/// features, and its entry (runtime/model/Entry.h).
+struct Variant {
+  attn::TargetAttr target;
+  std::unique_ptr<llvm::Module> module;
+  std::string entry;
+};
+
+/// Translates the llvm stage of a module for `attn.target` and optimises it.
+/// Null module and a diagnostic on failure.
+Variant translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context);
+
+/// One module of all variants, best first, with the table `heed_variants`.
+std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants);
 
 enum class MachineCode { Object, Assembly };
 
-/// Writes machine code for the module's target.
-mlir::LogicalResult emitMachineCode(llvm::Module &module, attn::TargetAttr target, MachineCode kind, llvm::raw_pwrite_stream &os);
+/// Writes machine code: each function for its own target.
+mlir::LogicalResult emitMachineCode(llvm::Module &module, MachineCode kind,
+                                    llvm::raw_pwrite_stream &os);
 
 } // namespace heed

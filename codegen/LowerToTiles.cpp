@@ -311,6 +311,12 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     return op->emitOpError("has no place in a model function");
   if (auto attention = dyn_cast<AttentionOp>(op))
     return lowerAttention(attention);
+  auto isShort = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getElementType().isBF16();
+  };
+  if (llvm::any_of(op->getOperandTypes(), isShort) || llvm::any_of(op->getResultTypes(), isShort))
+    return op->emitOpError("has no kernel for tensors of bf16: only a fused attention reads and writes them");
   if (auto linear = dyn_cast<FusedLinearOp>(op); linear && RowShape(linear.getX().getType()).hasHeads())
     return op->emitOpError("has no kernel for a linear of each head on its own; merge the heads first");
   lowerKernel(op);

@@ -11,5 +11,7 @@ namespace heed {
 ModelInfo describeModel(mlir::ModuleOp scheduled);
 /// `scheduled` gives the arena's classes (with what callees add), `tiled` the dynamic axes and the scratch.
 void addMemoryPlan(ModelInfo &info, mlir::ModuleOp scheduled, mlir::ModuleOp tiled);
+/// Room for another target's code of the same model: its tiles may need more scratch.
+void addTarget(ModelInfo &info, const ModelInfo &other);
 
 } // namespace heed

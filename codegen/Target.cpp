@@ -23,7 +23,7 @@ constexpr Known kKnown[] = {
     {"x86-64-v3", "", false, 32 << 10, 512 << 10, 128, 0, 0, 0, 0},
     {"x86-64-v4", "", true, 32 << 10, 1 << 20, 230, 0, 0, 0, 0},
     {"znver5", "+avx512vnni,+avx512bf16,+avx512vbmi", true, 48 << 10, 1 << 20, 260, 508, 1055, 0, 0},
-    {"graniterapids", "+avx512vnni,+avx512bf16,+avx512vbmi,+avx512fp16,+amx-tile,+amx-bf16,+amx-int8", true, 48 << 10, 2 << 20, 226,
+    {"graniterapids", "+avx512vnni,+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16,+amx-int8", true, 48 << 10, 2 << 20, 226,
      112, 900, 3290, 6420},
 };
 

@@ -98,6 +98,23 @@ Value exp2NonPositive(OpBuilder &b, Location loc, Value x) {
   return scaleWhere(v, keep, p, n);
 }
 
+// Rounding by a large number leaves n in its low bits: no instruction but adds,
+// which do not wait for the multipliers. At -127 the exponent has run out: the
+// result is 0, or a denormal that bf16 does not have.
+Value exp2NonPositiveCoarse(OpBuilder &b, Location loc, Value x) {
+  VectorBuilder v = builderFor(b, loc, x);
+  Value large = v.constant(3 << 22);
+  x = v.max(x, v.constant(-127));
+  Value shifted = v.add(x, large);
+  Value rest = v.sub(x, v.sub(shifted, large));
+  Value p = polynomial(
+      v, rest,
+      {1.0, 0.6932829022407532, 0.2422109991312027, 0.05500894784927368});
+  Value exponent =
+      arith::ShLIOp::create(b, loc, v.asInt(shifted), v.constantInt(23));
+  return v.asFloat(arith::AddIOp::create(b, loc, v.asInt(p), exponent));
+}
+
 Value exp2(OpBuilder &b, Location loc, Value x) {
   VectorBuilder v = builderFor(b, loc, x);
   Value keep = v.compare(Predicate::OGE, x, v.constant(-126));

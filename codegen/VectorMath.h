@@ -23,6 +23,11 @@ mlir::Value exp2(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value exp2NonPositive(mlir::OpBuilder &b, mlir::Location loc,
                             mlir::Value x);
 
+/// The same with a relative error of at most 1.1e-4, for a result that becomes
+/// bf16.
+mlir::Value exp2NonPositiveCoarse(mlir::OpBuilder &b, mlir::Location loc,
+                                  mlir::Value x);
+
 /// e^x. At most 2 ulp; 0 below 2^-126.
 mlir::Value exp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 

@@ -46,8 +46,9 @@ void Emitter::emit() {
 
 void Emitter::addInputs(Scope &top, ArgRank rank) {
   for (const InputDecl &input : model.inputs) {
-    Type element = input.isFloat ? Type(Float32Type::get(context))
-                                 : IntegerType::get(context, 32);
+    Type element = input.isShort   ? Type(BFloat16Type::get(context))
+                   : input.isFloat ? Type(Float32Type::get(context))
+                                   : IntegerType::get(context, 32);
     SmallVector<StringRef> axes(input.axes.begin(), input.axes.end());
     SmallVector<int64_t> sizes;
     for (int64_t size : input.sizes)

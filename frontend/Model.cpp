@@ -138,13 +138,15 @@ private:
     decl.name = name.text;
     decl.at = name.at;
     StringRef rest = *text;
-    if (!rest.consume_front("f32") && !rest.consume_front("i32")) {
+    decl.isShort = rest.consume_front("bf16");
+    if (!decl.isShort && !rest.consume_front("f32") &&
+        !rest.consume_front("i32")) {
       StringRef element = rest.take_until([](char c) { return c == '['; });
-      return diags.error(value.at, "expected a type as `f32[token, model]` or "
-                                   "`i32[token]`, found `" +
+      return diags.error(value.at, "expected a type as `f32[token, model]`, "
+                                   "`bf16[q, head]` or `i32[token]`, found `" +
                                        element + "`");
     }
-    decl.isFloat = text->front() == 'f';
+    decl.isFloat = text->front() != 'i';
     if (!rest.consume_front("[") || !rest.consume_back("]") ||
         rest.trim().empty())
       return diags.error(value.at, "expected the axes in brackets, as `f32["

@@ -23,8 +23,10 @@ static LogicalResult checkTile(Operation *op, Value group, Value tile,
     return op->emitOpError()
            << "C1: the tile " << tileType << " is not in whole vectors of "
            << lanes << " lanes";
+  bool pairs = tileType.getElementType().isBF16();
   if (groupType.isDynamicDim(1) ||
-      tileType.getDimSize(0) != groupType.getDimSize(2))
+      (pairs ? tileType.getDimSize(0) * 2 < groupType.getDimSize(2)
+             : tileType.getDimSize(0) != groupType.getDimSize(2)))
     return op->emitOpError() << "C1: the tile " << tileType
                              << " is not for heads of " << groupType;
   return success();
@@ -40,11 +42,16 @@ LogicalResult TileStoreOp::verify() {
 LogicalResult TileScoresOp::verify() {
   MemRefType qt = getQt().getType(), k = getK().getType(), s = getS().getType(),
              mx = getMx().getType();
-  bool turned = isTurned(*this);
+  bool turned = isTurned(*this), pairs = qt.getElementType().isBF16();
+  if (pairs != bool(getAtom()) || (pairs && !k.getElementType().isBF16()))
+    return emitOpError() << "C4: " << qt << " and " << k
+                         << " are not what the atom multiplies";
+  int64_t wide = pairs ? 2 : 1;
   if (!turned && (!qt.hasStaticShape() || !s.hasStaticShape() ||
-                  !mx.hasStaticShape() || qt.getDimSize(0) != k.getDimSize(1) ||
-                  qt.getDimSize(1) != s.getDimSize(1) ||
-                  qt.getDimSize(1) != mx.getDimSize(0)))
+                  !mx.hasStaticShape() ||
+                  qt.getDimSize(0) * wide != k.getDimSize(1) ||
+                  qt.getDimSize(1) != s.getDimSize(1) * wide ||
+                  s.getDimSize(1) != mx.getDimSize(0)))
     return emitOpError() << "C1: " << qt << ", " << k << ", " << mx << " and "
                          << s << " do not fit";
   if (int64_t lanes = getLanes(), tile = getKeyTile();

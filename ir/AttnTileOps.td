@@ -16,10 +16,13 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Attn_RowsMemRef : MemRefRankOf<[F32], [1]>;
 /// [x, R]: x is a feature, or a key of the block.
 def Attn_TileMemRef : MemRefRankOf<[F32], [2]>;
+/// [ceil(x / 2), 2 R]: two features or keys of a row side by side, as the atoms of bf16 read them.
+def Attn_PairsMemRef : MemRefRankOf<[BF16], [2]>;
+def Attn_TileOrPairsMemRef : MemRefRankOf<[F32, BF16], [2]>;
 /// [queries, G, head]: the queries or outputs of the heads that share one kv head.
-def Attn_GroupMemRef : MemRefRankOf<[F32], [3]>;
+def Attn_GroupMemRef : MemRefRankOf<[F32, BF16], [3]>;
 /// [keys, head]: one kv head.
-def Attn_KeysMemRef : MemRefRankOf<[F32], [2]>;
+def Attn_KeysMemRef : MemRefRankOf<[F32, BF16], [2]>;
 
 class Attn_Reads<Type type> : Arg<type, "", [MemRead]>;
 class Attn_Writes<Type type> : Arg<type, "", [MemWrite]>;
@@ -28,10 +31,10 @@ class Attn_Updates<Type type> : Arg<type, "", [MemRead, MemWrite]>;
 def Attn_TileLoadQueriesOp : Attn_TileOp<"tile_load_queries"> {
   let summary = "qt[d, j] = scale q[r floordiv G, r mod G, d] with r = row + j";
   let description = [{
-    Rows past row + rows - 1 repeat that row: their results are computed and dropped. C1: qt is [head, R] with R a
-    multiple of lanes.
+    Rows past row + rows - 1 repeat that row: their results are computed and dropped. In pairs, features past the head
+    are zero. C1: qt is [head, R] with R a multiple of lanes, or pairs of features.
   }];
-  let arguments = (ins Attn_Reads<Attn_GroupMemRef>:$q, Index:$row, Index:$rows, Attn_Writes<Attn_TileMemRef>:$qt, F64Attr:$scale,
+  let arguments = (ins Attn_Reads<Attn_GroupMemRef>:$q, Index:$row, Index:$rows, Attn_Writes<Attn_TileOrPairsMemRef>:$qt, F64Attr:$scale,
                        I64Attr:$lanes);
   let assemblyFormat = "$q `[` $row `for` $rows `]` `by` $scale `into` $qt `lanes` $lanes attr-dict `:` type($q) `to` type($qt)";
   let hasVerifier = 1;
@@ -56,45 +59,72 @@ def Attn_TileStartOp : Attn_TileOp<"tile_start", [AllTypesMatch<["m", "mx", "l"]
     `:` type($m) `,` type($o) (`,` type($sinks)^)? }];
 }
 
+def Attn_TilePackKeysOp : Attn_TileOp<"tile_pack_keys"> {
+  let summary = "kp[j, d] = k[from + j, d] as bf16 for j < count; zero for features past the head";
+  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count, Attn_Writes<Attn_PairsMemRef>:$kp, I64Attr:$lanes);
+  let assemblyFormat = "$k `[` $from `for` $count `]` `into` $kp `lanes` $lanes attr-dict `:` type($k) `to` type($kp)";
+}
+
+def Attn_TilePackValuesOp : Attn_TileOp<"tile_pack_values"> {
+  let summary = "the values of a block as bf16, as the atom of tile_combine reads them";
+  let description = [{
+    For keys j < count, zeros up to the next whole step of the atom. dpbf16: vp[j floordiv 2, 2 d + j mod 2] = v[from + j, d].
+    amx_bf16: vp[d, j] = v[from + j, d], rows past the head are not read.
+  }];
+  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$v, Index:$from, Index:$count, Attn_Writes<Attn_PairsMemRef>:$vp, StrAttr:$atom,
+                       I64Attr:$lanes);
+  let assemblyFormat = "$v `[` $from `for` $count `]` `into` $vp `atom` $atom `lanes` $lanes attr-dict `:` type($v) `to` type($vp)";
+}
+
 def Attn_TileScoresOp : Attn_TileOp<"tile_scores", [AttrSizedOperandSegments, RecursiveMemoryEffects]> {
-  let summary = "s[j, r] = map(sum over d of k[from + j, d] qt[d, r]) where mask; mx = max(mx, s)";
+  let summary = "s[j, r] = map(scale sum over d of k[from + j, d] qt[d, r]) where mask; mx = max(mx, s)";
   let description = [{
     For the keys from <= kv < from + count. The map region takes (score: f32, q: index, kv: index) and yields the new
     score; the mask region takes (q: index, kv: index) and yields whether the pair is allowed: a forbidden pair's score is
     -infinity. Without the region: no rule, all allowed. Pairs with kv in one of the `full` ranges are known to be allowed;
     the mask runs only where a register tile leaves them. s[j, r] up to the next multiple of key_tile is -infinity.
-    The positions q are those of tile_positions.
+    The positions q are those of tile_positions. With `base`, k's first row is the key `base`. `atom` computes pairs of
+    features in bf16; without it they are f32.
     C1: qt is [head, R], s is [keys, R], mx is [R], R a multiple of lanes, keys of key_tile. C2: positions are given when a
     region uses q. C3: full has two bounds for each range.
+    C4: an atom of bf16 takes qt in pairs and k of bf16.
   }];
-  let arguments = (ins Attn_Reads<Attn_TileMemRef>:$qt, Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count,
+  let arguments = (ins Attn_Reads<Attn_TileOrPairsMemRef>:$qt, Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count,
                        Attn_Updates<Attn_RowsMemRef>:$mx, Attn_Writes<Attn_TileMemRef>:$s, Variadic<Index>:$full,
-                       Arg<Optional<MemRefRankOf<[I32], [1]>>, "", [MemRead]>:$positions, I64Attr:$keyTile, I64Attr:$lanes);
+                       Arg<Optional<MemRefRankOf<[I32], [1]>>, "", [MemRead]>:$positions, Optional<Index>:$base, I64Attr:$keyTile,
+                       I64Attr:$lanes, OptionalAttr<StrAttr>:$atom, OptionalAttr<F64Attr>:$scale);
   let regions = (region MaxSizedRegion<1>:$map, MaxSizedRegion<1>:$mask);
-  let assemblyFormat = [{ $qt `,` $k `[` $from `for` $count `]` `max` $mx `into` $s (`full` `(` $full^ `)`)?
-    (`positions` $positions^ `:` type($positions))? (`map` $map^)? (`mask` $mask^)? `key_tile` $keyTile `lanes` $lanes
+  let assemblyFormat = [{ $qt `,` $k `[` $from `for` $count `]` `max` $mx `into` $s (`base` $base^)? (`full` `(` $full^ `)`)?
+    (`by` $scale^)? (`atom` $atom^)? (`positions` $positions^ `:` type($positions))? (`map` $map^)? (`mask` $mask^)? `key_tile` $keyTile `lanes` $lanes
     attr-dict `:` type($qt) `,` type($k) `,` type($mx) `to` type($s) }];
   let hasVerifier = 1;
 }
 
 def Attn_TileSoftmaxOp : Attn_TileOp<"tile_softmax", [AllTypesMatch<["m", "mx", "l", "alpha"]>]> {
-  let summary = "scores become weights: s = 2^(s - mx), alpha = 2^(m - mx), l = l alpha + sum of s, m = mx";
+  let summary = "scores become weights: s = 2^(scale (s - mx)), alpha = 2^(scale (m - mx)), l = l alpha + sum of s, m = mx";
   let description = [{
     Over the first `count` keys, rounded up to key_tile (tile_scores left -infinity there, whose weight is exactly 0).
-    Scores are in units of log 2; weights under 2^-126 become 0.
+    Scores are in units of log 2; weights under 2^-126 become 0. With p, the weights are written there as pairs of keys in
+    bf16, which may be the memory of s, and l sums what is written. The scale is 1 unless it is given, and at most that.
   }];
   let arguments = (ins Attn_Updates<Attn_TileMemRef>:$s, Index:$count, Attn_Updates<Attn_RowsMemRef>:$m, Attn_Reads<Attn_RowsMemRef>:$mx,
-                       Attn_Updates<Attn_RowsMemRef>:$l, Attn_Writes<Attn_RowsMemRef>:$alpha, I64Attr:$keyTile, I64Attr:$lanes);
-  let assemblyFormat = [{ $s `[` $count `]` `state` $m `,` $mx `,` $l `alpha` $alpha `key_tile` $keyTile `lanes` $lanes attr-dict
-    `:` type($s) `,` type($m) }];
+                       Attn_Updates<Attn_RowsMemRef>:$l, Attn_Writes<Attn_RowsMemRef>:$alpha,
+                       Arg<Optional<Attn_PairsMemRef>, "", [MemWrite]>:$p, I64Attr:$keyTile, I64Attr:$lanes,
+                       OptionalAttr<F64Attr>:$scale);
+  let assemblyFormat = [{ $s `[` $count `]` `state` $m `,` $mx `,` $l `alpha` $alpha (`by` $scale^)? (`into` $p^ `:` type($p))? `key_tile` $keyTile
+    `lanes` $lanes attr-dict `:` type($s) `,` type($m) }];
 }
 
 def Attn_TileCombineOp : Attn_TileOp<"tile_combine"> {
   let summary = "o[d, r] = alpha[r] o[d, r] + sum over j < count of p[j, r] v[from + j, d]";
-  let description = [{ The sum of a block starts at zero and is added once: the error of long rows grows with blocks, not keys. }];
-  let arguments = (ins Attn_Reads<Attn_TileMemRef>:$p, Attn_Reads<Attn_KeysMemRef>:$v, Index:$from, Index:$count,
-                       Attn_Reads<Attn_RowsMemRef>:$alpha, Attn_Updates<Attn_TileMemRef>:$o, I64Attr:$headTile, I64Attr:$lanes);
-  let assemblyFormat = [{ $p `,` $v `[` $from `for` $count `]` `alpha` $alpha `into` $o `head_tile` $headTile `lanes` $lanes attr-dict
+  let description = [{ 
+    The sum of a block starts at zero and is added once: the error of long rows grows with blocks, not keys. With an atom, p
+    is in pairs of keys and v is as tile_pack_values packs it.
+  }];
+  let arguments = (ins Attn_Reads<Attn_TileOrPairsMemRef>:$p, Attn_Reads<Attn_KeysMemRef>:$v, Index:$from, Index:$count,
+                       Attn_Reads<Attn_RowsMemRef>:$alpha, Attn_Updates<Attn_TileMemRef>:$o, I64Attr:$headTile, I64Attr:$lanes,
+                       OptionalAttr<StrAttr>:$atom);
+  let assemblyFormat = [{ $p `,` $v `[` $from `for` $count `]` `alpha` $alpha `into` $o (`atom` $atom^)? `head_tile` $headTile `lanes` $lanes attr-dict
     `:` type($p) `,` type($v) `,` type($alpha) `to` type($o) }];
 }
 

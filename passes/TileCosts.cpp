@@ -123,23 +123,27 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
 
   // The panels of one pass stay in half of L1 while rows go by; passes are
   // equally deep, in blocks of 32 (Q4, Q8).
-  int64_t panelRow = panelWidth * (int64_t)sizeof(float);
+  // Pairs of bf16 are half as wide.
+  bool pairs = atom.getKind().getValue().contains("bf16");
+  int64_t element = pairs ? 2 : sizeof(float), panelRow = panelWidth * element;
   int64_t deepest = std::max<int64_t>(
       target.getL1() / 2 / (tile.panels * panelRow) / 32 * 32, 32);
   int64_t passes = llvm::divideCeil(shape.depth, deepest);
   int64_t blockK = llvm::alignTo(llvm::divideCeil(shape.depth, passes), 32);
 
-  // A block's weights stay in half of L2, its rows in a quarter.
+  // A block's weights stay in half of L2, its rows in a quarter; in bf16, which
+  // multiplies twice as fast, in half: weights come from beyond less often.
   int64_t step = std::lcm(tile.panels, shape.panelsOfHead);
   int64_t panelBytes =
       shape.depth * panelRow * std::max<int64_t>(shape.weights, 1);
   int64_t fitting = target.getL2() / 2 / panelBytes;
   int64_t wanted = std::min(fitting, llvm::divideCeilSigned(shape.panels, 16));
   int64_t blockPanels = llvm::alignTo(std::max<int64_t>(wanted, 1), step);
-  int64_t rows = target.getL2() / 4 / (shape.depth * (int64_t)sizeof(float));
+  int64_t rows = target.getL2() / (pairs ? 2 : 4) / (shape.depth * element),
+          most = pairs ? 256 : 128;
   int64_t blockRows =
       std::clamp<int64_t>(rows / tile.rows, 1,
-                          std::max<int64_t>(128 / tile.rows, 1)) *
+                          std::max<int64_t>(most / tile.rows, 1)) *
       tile.rows;
   return LinearScheduleAttr::get(target.getContext(), atom.getKind(), tile.rows,
                                  tile.panels, blockRows, blockPanels, blockK);
@@ -156,7 +160,15 @@ static std::string check(ArrayRef<std::pair<bool, std::string>> rules) {
   return {};
 }
 
+static bool isTileAtom(StringAttr kind) {
+  return kind.getValue().starts_with("amx");
+}
+
 std::string whyUnusable(TargetAttr target, AttentionScheduleAttr s) {
+  // Weights of two keys are a pair; AMX multiplies 32 keys at once.
+  int64_t step = isTileAtom(s.getAtom())                   ? 32
+                 : s.getAtom().getValue().contains("bf16") ? 2
+                                                           : 1;
   std::string lanes = std::to_string(target.getLanes());
   return check({
       {bool(target.findAtom(s.getAtom().getValue())),
@@ -166,6 +178,9 @@ std::string whyUnusable(TargetAttr target, AttentionScheduleAttr s) {
        "queries must be a multiple of " + lanes +
            " (the lanes of a vector), up to 1024"},
       {s.getKeyTile() > 0 && s.getKeyTile() <= 64, "key_tile must be 1 to 64"},
+      {s.getKeyTile() % step == 0, "key_tile must be a multiple of " +
+                                       std::to_string(step) + " for " +
+                                       s.getAtom().str()},
       {s.getKeys() > 0 && s.getKeys() <= 4096 &&
            s.getKeys() % s.getKeyTile() == 0,
        "keys must be a multiple of key_tile, up to 4096"},
@@ -181,6 +196,11 @@ std::string whyUnusable(TargetAttr target, LinearScheduleAttr s,
        "the target has no atom " + s.getAtom().str()},
       {s.getRows() > 0 && s.getRows() <= 64, "rows must be 1 to 64"},
       {s.getPanels() > 0 && s.getPanels() <= 16, "panels must be 1 to 16"},
+      {!isTileAtom(s.getAtom()) ||
+           (s.getRows() % 16 == 0 && s.getRows() / 16 * s.getPanels() +
+                                             s.getRows() / 16 + s.getPanels() <=
+                                         8),
+       "rows must be a multiple of 16, and sums and operands at most 8 tiles"},
       {s.getBlockRows() > 0 && s.getBlockRows() <= 4096 &&
            s.getBlockRows() % s.getRows() == 0,
        "block_rows must be a multiple of rows, up to 4096"},

@@ -30,18 +30,21 @@ SmallVector<AttentionArg> attentionArguments(AttentionOp op) {
     args.push_back({kind, type, value, name});
   };
 
+  auto memoryOf = [&](Value tensor) {
+    return buffer(cast<RankedTensorType>(tensor.getType()).getElementType());
+  };
   bool cached = isa<CacheType>(op.getK().getType());
-  add(Kind::Query, f32, op.getQ());
+  add(Kind::Query, memoryOf(op.getQ()), op.getQ());
   if (cached) {
     add(Kind::Cache, f32, op.getK());
     add(Kind::LayerOffset, index, op.getK());
     add(Kind::SlotStride, index, op.getK());
     add(Kind::Capacity, index, op.getK());
   } else {
-    add(Kind::Key, f32, op.getK());
-    add(Kind::Value, f32, op.getV());
+    add(Kind::Key, memoryOf(op.getK()), op.getK());
+    add(Kind::Value, memoryOf(op.getV()), op.getV());
   }
-  add(Kind::Out, f32, op.getResult());
+  add(Kind::Out, memoryOf(op.getResult()), op.getResult());
 
   llvm::SetVector<StringAttr> dynamic;
   auto addAxes = [&](Value tensor) {

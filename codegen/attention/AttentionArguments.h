@@ -7,8 +7,8 @@ namespace heed::attn {
 
 /// What one argument of the kernel is. All memrefs are 1-D, offset 0, stride 1.
 enum class AttentionArgKind {
-  Query, // memref<?xf32>: the whole tensor, dense, row-major in the order of
-         // its axes
+  Query, // memref of the tensor's elements, f32 or bf16: the whole tensor,
+         // dense, row-major in the order of its axes
   Key,   // likewise; for tensor keys
   Value, // likewise
   Out,   // likewise, with the axes of q

@@ -302,16 +302,18 @@ private:
     }
   }
 
-  /// Keys visited, plus what each span costs by itself.
+  /// Keys visited, plus what each span costs by itself; for each strip.
   Value cost(const Item &item) {
     Value keys = few ? mul(item.spans, index(32)) : index(32);
     for (auto [from, to] : item.ranges)
       keys = add(keys, sub(to, from));
-    return keys;
+    return tiling.strips == 1 ? keys : mul(keys, strips(item));
   }
 
   /// Picks the smallest tile that holds the rows.
   void computeWith(Item &item, ArrayRef<AttentionTile> tiles) {
+    if (tiling.isPacked())
+      return computeStrips(item);
     if (tiles.size() == 1)
       return computeTile(item, tiles.front());
     Value needsFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
@@ -384,9 +386,7 @@ private:
     else
       start(sinks);
 
-    SmallVector<Value> full;
-    for (auto [from, to] : item.full)
-      full.append({from, to});
+    SmallVector<Value> full = fullRanges(item);
     bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
                     return !loop.getFull();
                   });
@@ -396,19 +396,20 @@ private:
           [&](OpBuilder &, Location, Value key, ValueRange) {
             Value count =
                 arith::MinSIOp::create(b, loc, index(tile.keys), sub(to, key));
-            auto scores =
-                TileScoresOp::create(b, loc, qt, k, key, count, mx, s,
-                                     masked ? full : SmallVector<Value>(),
-                                     positions, tile.keyTile, lanes);
+            auto scores = TileScoresOp::create(
+                b, loc, qt, k, key, count, mx, s,
+                masked ? full : SmallVector<Value>(), positions, Value(),
+                tile.keyTile, lanes, StringAttr(), FloatAttr());
             mark(scores);
             if (rule)
               emitRule(scores.getMap(), item);
             if (masked)
               emitMaskRegion(scores.getMask(), item);
             mark(TileSoftmaxOp::create(b, loc, s, count, m, mx, l, alpha,
-                                       tile.keyTile, lanes));
+                                       Value(), tile.keyTile, lanes,
+                                       FloatAttr()));
             mark(TileCombineOp::create(b, loc, s, v, key, count, alpha, o,
-                                       tile.headTile, lanes));
+                                       tile.headTile, lanes, StringAttr()));
             scf::YieldOp::create(b, loc);
           });
     };
@@ -427,6 +428,199 @@ private:
     });
     sums.finish();
     return {m, l, o};
+  }
+
+  //===--- Atoms of bf16: a block of keys is packed for all strips ---===//
+
+  Value strips(const Item &item) {
+    int64_t rows = tiling.tiles.front().rows;
+    return ceilDiv(item.rows, index(rows));
+  }
+
+  /// Calls body for each strip of an item: `part` has the strip's own rows and
+  /// key ranges, `strip` is where its scratch lies.
+  void overStrips(Item &item,
+                  llvm::function_ref<void(Item &part, Value strip)> body) {
+    int64_t rows = tiling.tiles.front().rows;
+    loopOver(index(0), strips(item), 1, [&](Value number) {
+      Item part = item;
+      Value before = mul(number, index(rows));
+      part.row = add(item.row, before);
+      part.rows =
+          arith::MinSIOp::create(b, loc, index(rows), sub(item.rows, before));
+      findRanges(part);
+      body(part, mul(number, index(scratch.strip)));
+    });
+  }
+
+  /// What a strip has in scratch.
+  struct StripState {
+    Value qt, o, s, p, m, mx, l, alpha, positions;
+  };
+  StripState stripState(const AttentionTile &tile, Value strip) {
+    int64_t rows = tile.rows;
+    Type bf16 = b.getBF16Type();
+    auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type type = {}) {
+      return views.scratch(add(index(offset), strip), sizes, type);
+    };
+    StripState state;
+    state.qt = own(scratch.queries, {tiling.depth / 2, 2 * rows}, bf16);
+    state.o = own(scratch.out, {head, rows});
+    state.s = views.scratch(scratch.scores, {tile.keys, rows});
+    // Weights take the place of their scores.
+    state.p = views.scratch(scratch.scores, {tile.keys / 2, 2 * rows}, bf16);
+    state.m = own(scratch.m, {rows});
+    state.mx = own(scratch.mx, {rows});
+    state.l = own(scratch.l, {rows});
+    state.alpha = views.scratch(scratch.alpha, {rows});
+    if (rule || !op.getMask().allowsAll())
+      state.positions = own(scratch.positions, {rows}, b.getI32Type());
+    return state;
+  }
+
+  /// Calls body with the smallest tile that holds the strip's rows.
+  void withTile(
+      Item &part, Value strip,
+      llvm::function_ref<void(const AttentionTile &, const StripState &)> body,
+      ArrayRef<AttentionTile> tiles = {}) {
+    if (tiles.empty())
+      tiles = tiling.rowTiles();
+    if (tiles.size() == 1)
+      return body(tiles.front(), stripState(tiles.front(), strip));
+    when(
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, part.rows,
+                              index(tiles[1].rows)),
+        [&] { body(tiles.front(), stripState(tiles.front(), strip)); },
+        [&] { withTile(part, strip, body, tiles.drop_front()); });
+  }
+
+  /// Whether a strip needs the mask: keys that its tile visits may be none of
+  /// its own.
+  bool stripsAreMasked() {
+    return tables.any() || loops.size() > 1 ||
+           llvm::any_of(loops, [](TileLoopAttr loop) {
+             auto usesRows = [](AffineMap map) {
+               return map.isFunctionOfSymbol(0) || map.isFunctionOfSymbol(1);
+             };
+             return !loop.getFull() || usesRows(loop.getLower()) ||
+                    usesRows(loop.getUpper());
+           });
+  }
+
+  /// The least range that holds all of an item's.
+  std::pair<Value, Value> hull(Item &item) {
+    Value from = item.ranges[0].first, to = item.ranges[0].second;
+    for (auto [first, last] : llvm::drop_begin(item.ranges)) {
+      auto isEmpty = [&](Value x, Value y) -> Value {
+        return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
+      };
+      Value least = arith::MinSIOp::create(b, loc, from, first);
+      least =
+          arith::SelectOp::create(b, loc, isEmpty(first, last), from, least);
+      from = arith::SelectOp::create(b, loc, isEmpty(from, to), first, least);
+      to = arith::MaxSIOp::create(b, loc, to, last);
+    }
+    return {from, to};
+  }
+
+  void computeStrips(Item &item) {
+    int64_t lanes = tiling.lanes;
+    Value keyHead =
+        perHead ? div(item.headIndex, heads / kvHeads) : item.headIndex;
+    Value firstHead = mul(item.headIndex, index(group));
+    Value q = views.queries(item.segment, firstHead, group),
+          out = views.outputs(item.segment, firstHead, group);
+    auto [keys, values] = views.keysAndValues(item.segment, keyHead);
+    Value k = keys, v = values; // lambdas capture no binding
+    Value sinks = op.getSinks() ? views.sinks(firstHead, group) : Value();
+    StringAttr atom = b.getStringAttr(tiling.atom);
+    // Queries keep their bits: their scores are scaled, by the softmax on its
+    // way where nothing else looks at them.
+    double scale = op.getScale().convertToDouble() * (rule ? 1 : kLog2E);
+    bool late = !rule && !sinks && scale > 0 && scale <= 1;
+    FloatAttr ofScores = late ? FloatAttr() : b.getF64FloatAttr(scale),
+              ofSoftmax = late ? b.getF64FloatAttr(scale) : FloatAttr();
+    overStrips(item, [&](Item &part, Value strip) {
+      withTile(part, strip, [&](const AttentionTile &, const StripState &s) {
+        TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
+                                  llvm::APFloat(1.0), lanes);
+        if (s.positions)
+          TilePositionsOp::create(b, loc, part.row, part.rows,
+                                  part.segment.past, group, s.positions, lanes);
+        TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
+                            sinks ? part.row : Value(), lanes);
+      });
+    });
+    bool masked = stripsAreMasked();
+    Type bf16 = b.getBF16Type();
+    // Keys that lie in memory as the atom reads them stay there.
+    bool packsKeys = !cast<MemRefType>(k.getType()).getElementType().isBF16() ||
+                     tiling.onTiles();
+    int64_t features = llvm::alignTo(head, lanes);
+    Value vp =
+        tiling.onTiles()
+            ? views.scratch(scratch.packedValues, {features, tiling.keys}, bf16)
+            : views.scratch(scratch.packedValues, {tiling.keys / 2, 2 * head},
+                            bf16);
+    overRuns(item, [&](Value first, Value last) {
+      loopOver(first, last, tiling.keys, [&](Value key) {
+        Value end = minimum(add(key, index(tiling.keys)), last), kp = k;
+        if (packsKeys) {
+          kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
+                             bf16);
+          TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
+        }
+        TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp, atom,
+                                 lanes);
+        overStrips(item, [&](Item &part, Value strip) {
+          // The strip's own keys of the block, from a whole step of the atom.
+          auto [lowest, highest] = hull(part);
+          Value from = maximum(lowest, key), to = minimum(highest, end);
+          from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
+                                                  index(tiling.step)));
+          Value count = sub(to, from);
+          auto visit = [&](const AttentionTile &tile, const StripState &s) {
+            auto scores = TileScoresOp::create(
+                b, loc, s.qt, kp, from, count, s.mx, s.s,
+                masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
+                packsKeys ? key : Value(), tile.keyTile, lanes, atom, ofScores);
+            if (rule)
+              emitRule(scores.getMap(), part);
+            if (masked)
+              emitMaskRegion(scores.getMask(), part);
+            TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
+                                  s.p, tile.keyTile, lanes, ofSoftmax);
+            TileCombineOp::create(b, loc, s.p, vp, sub(from, key), count,
+                                  s.alpha, s.o, tile.headTile, lanes, atom);
+          };
+          when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from,
+                                     to),
+               [&] { withTile(part, strip, visit); });
+        });
+      });
+    });
+    overStrips(item, [&](Item &part, Value strip) {
+      withTile(part, strip, [&](const AttentionTile &, const StripState &s) {
+        TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
+      });
+    });
+  }
+
+  /// Bounds of the ranges in which every pair is allowed.
+  SmallVector<Value> fullRanges(Item &item) {
+    SmallVector<Value> full;
+    for (auto [from, to] : item.full)
+      full.append({from, to});
+    return full;
+  }
+
+  void loopOver(Value from, Value to, int64_t step,
+                llvm::function_ref<void(Value i)> body) {
+    scf::ForOp::create(b, loc, from, to, index(step), ValueRange{},
+                       [&](OpBuilder &, Location, Value i, ValueRange) {
+                         body(i);
+                         scf::YieldOp::create(b, loc);
+                       });
   }
 
   /// Calls body once, in a loop over the runs of keys: the ranges, with those
@@ -582,18 +776,22 @@ private:
 };
 
 /// What the kernel asks of the op beyond the op's own verifier.
-LogicalResult checkSupported(AttentionOp op) {
-  auto isFloat = [](Type type) { return type.isF32(); };
+LogicalResult checkSupported(AttentionOp op, const AttentionTiling &tiling) {
+  auto isFloat = [&](Type type) {
+    return type.isF32() || (tiling.isPacked() && type.isBF16());
+  };
   for (Value value :
        std::initializer_list<Value>{op.getQ(), op.getK(), op.getV()}) {
     if (auto cache = dyn_cast<CacheType>(value.getType())) {
-      if (!isFloat(cache.getElement()))
+      if (!cache.getElement().isF32())
         return op.emitOpError("has a kernel for f32 caches only so far");
       continue;
     }
     auto tensor = cast<RankedTensorType>(value.getType());
     if (!isFloat(tensor.getElementType()))
-      return op.emitOpError("has a kernel for f32 tensors only so far");
+      return op.emitOpError(
+          "has a kernel for f32 tensors, and for bf16 with an "
+          "atom of bf16 and heads of even size from 16 on");
     if (axisNames(tensor).empty() ||
         axisNames(tensor).back().getValue() != axis::Head ||
         ShapedType::isDynamic(tensor.getShape().back()))
@@ -618,7 +816,7 @@ LogicalResult checkSupported(AttentionOp op) {
 
 AttentionKernels emitAttentionKernels(OpBuilder &moduleBuilder, AttentionOp op,
                                       TargetAttr target, StringRef name) {
-  if (failed(checkSupported(op)))
+  if (failed(checkSupported(op, AttentionTiling::choose(op, target))))
     return {};
   SmallVector<AttentionArg> args = attentionArguments(op);
   SmallVector<Type> types;

@@ -1,5 +1,6 @@
 //===- AttentionTiling.cpp - Register tiles and scratch of an attention ---===//
 #include "codegen/attention/AttentionTiling.h"
+#include "codegen/AmxTiles.h"
 #include "codegen/attention/KeySpans.h"
 #include "ir/Axes.h"
 #include "ir/Bands.h"
@@ -11,10 +12,30 @@ using namespace mlir;
 
 namespace heed::attn {
 
+static bool hasBf16(AttentionOp op) {
+  return llvm::any_of(op->getOperandTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getElementType().isBF16();
+  });
+}
+
 AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   AttentionTiling tiling;
   int64_t lanes = tiling.lanes = target.getLanes();
   tiling.group = headsOfTile(op);
+  int64_t head = axisSize(op.getQ().getType(), axis::Head),
+          heads = axisSize(op.getQ().getType(), axis::Heads);
+  AttentionScheduleAttr schedule = op.getScheduleAttr();
+  // Pairs of features need an even head, and a vector of them.
+  bool packs = schedule && schedule.getAtom().getValue().contains("bf16") &&
+               head % 2 == 0 && head >= lanes;
+  tiling.atom = packs ? schedule.getAtom().getValue() : "fma_f32";
+  bool onTiles = tiling.onTiles();
+  tiling.step = onTiles ? AmxTiles::kDepth : 2;
+  tiling.depth = onTiles ? llvm::alignTo(head, AmxTiles::kDepth) : head;
+  // More strips pack less, fewer leave more tiles to share among threads.
+  if (packs)
+    tiling.strips = (heads >= 8 ? 4 : 2) * (tiling.onTiles() ? 2 : 1);
   // Three quarters of the registers are accumulators; the rest hold the rows'
   // vectors, a broadcast and temporaries. With all 16 taken the register
   // allocator starts to copy.
@@ -22,7 +43,8 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   auto tileOf = [&](int64_t vectors, int64_t keys) {
     // For one vector: enough chains to hide the latency of an FMA, not more
     // code than that.
-    int64_t keyTile = std::min<int64_t>(accumulators / vectors, 16);
+    int64_t keyTile = onTiles ? AmxTiles::kDepth
+                              : std::min<int64_t>(accumulators / vectors, 16);
     return AttentionTile{vectors * lanes, keyTile, keyTile,
                          static_cast<int64_t>(llvm::alignTo(keys, keyTile))};
   };
@@ -30,17 +52,17 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   // though each loads more keys.
   bool narrow = target.getRegisters() < 32 || isBanded(op);
   AttentionTile largest = tileOf(narrow ? 2 : 3, 128);
-  if (AttentionScheduleAttr schedule = op.getScheduleAttr())
+  if (schedule)
     largest = {std::max<int64_t>(schedule.getQueries() / lanes, 1) * lanes,
                schedule.getKeyTile(), schedule.getHeadTile(),
                static_cast<int64_t>(
                    llvm::alignTo(schedule.getKeys(), schedule.getKeyTile()))};
+  tiling.keys = largest.keys;
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
     tiling.tiles.push_back(tileOf(vectors, largest.keys));
   // One query of each grouped head: decode.
-  if (axisSize(op.getQ().getType(), axis::Head) >= lanes &&
-      tiling.group <= lanes / 2) {
+  if (head >= lanes && tiling.group <= lanes / 2 && !hasBf16(op)) {
     int64_t features =
         std::max<int64_t>(accumulators / tiling.group, 1) * lanes;
     int64_t keys = llvm::alignTo(largest.keys, lanes);
@@ -50,10 +72,20 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   return tiling;
 }
 
+ArrayRef<AttentionTile> AttentionTiling::rowTiles() const {
+  ArrayRef<AttentionTile> all = tiles;
+  return all.back().keysInLanes ? all.drop_back() : all;
+}
+
 AttentionScratch::AttentionScratch(AttentionOp op,
                                    const AttentionTiling &tiling) {
   int64_t rows = tiling.tiles.front().rows * 4,
           head = axisSize(op.getQ().getType(), axis::Head);
+  int64_t queryBytes = tiling.isPacked() ? tiling.depth * rows / 2 : 0,
+          packedBytes =
+              tiling.isPacked() ? llvm::alignTo(tiling.keys, 32) * 2 : 0;
+  if (!tiling.isPacked() || tiling.tiles.back().keysInLanes)
+    queryBytes = std::max(queryBytes, head * rows);
   int64_t scoreBytes = 0;
   for (const AttentionTile &tile : tiling.tiles)
     scoreBytes = std::max(scoreBytes, tile.keys * tile.rows * 4);
@@ -65,18 +97,26 @@ AttentionScratch::AttentionScratch(AttentionOp op,
     bytes += llvm::alignTo(size, 64);
     return at;
   };
-  scores = take(scoreBytes);
-  queries = take(head * rows);
-  out = take(head * rows);
+  queries = take(queryBytes);
+  out = take(llvm::alignTo(head, 16) * rows); // whole tiles of AMX
   m = take(rows);
   mx = take(rows);
   l = take(rows);
-  alpha = take(rows);
-  total = take(head * rows);
-  totalM = take(rows);
-  totalL = take(rows);
-  usesTotal = take(8);
+  // Weights of bf16 make long rows no worse than short ones.
+  auto forLongRows = [&](int64_t size) {
+    return take(tiling.isPacked() ? 0 : size);
+  };
+  total = forLongRows(head * rows);
+  totalM = forLongRows(rows);
+  totalL = forLongRows(rows);
+  usesTotal = forLongRows(8);
   positions = take(rows);
+  strip = bytes;
+  bytes = tiling.strips * strip;
+  scores = take(scoreBytes);
+  packedKeys = take(packedBytes * tiling.depth);
+  packedValues = take(packedBytes * llvm::alignTo(head, 16));
+  alpha = take(rows);
   ranges = take((loops + 1) * 2 * 8);
   spans = bytes;
   if (const AttentionTile *few = tiling.fewRows())

@@ -22,6 +22,21 @@ struct AttentionTiling {
   /// with fewer rows takes the smallest that fits.
   llvm::SmallVector<AttentionTile> tiles;
 
+  /// What multiplies: "fma_f32", or an atom of bf16. An atom of bf16 reads keys
+  /// and values that are packed a block at a time, for all strips of a query
+  /// tile: a strip has the rows of the largest tile.
+  llvm::StringRef atom;
+  int64_t strips = 1;
+  int64_t keys;  // of a block
+  int64_t depth; // features of packed keys and queries: the head, or more
+  int64_t step;  // keys of one issue of the second product
+  bool isPacked() const { return atom != "fma_f32"; }
+  bool onTiles() const { return atom.starts_with("amx"); }
+  /// The tiles that rows in lanes use.
+  llvm::ArrayRef<AttentionTile> rowTiles() const;
+  /// Rows of a query tile.
+  int64_t rows() const { return tiles.front().rows * strips; }
+
   /// Heads that share one kv head and are computed together; 1 where the mask
   /// or the score rule depends on the head.
   int64_t group;
@@ -37,8 +52,10 @@ struct AttentionTiling {
 /// Where each piece of a thread's scratch lies, in bytes; every piece starts at
 /// a multiple of 64.
 struct AttentionScratch {
-  int64_t queries, out, scores, m, mx, l, alpha, positions, ranges, bytes;
+  // What each strip has of its own; `strip` bytes lie between two strips.
+  int64_t queries, out, m, mx, l, positions, strip;
   int64_t total, totalM, totalL, usesTotal; // of LongRows.h
+  int64_t scores, packedKeys, packedValues, ranges, alpha, bytes;
   int64_t spans; // two regions of KeySpans.h, where the tiling has few rows
 
   AttentionScratch(AttentionOp op, const AttentionTiling &tiling);

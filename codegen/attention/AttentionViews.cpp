@@ -250,10 +250,10 @@ Value AttentionViews::sinks(Value firstHead, int64_t group) {
               {OpFoldResult(b.getIndexAttr(1))});
 }
 
-Value AttentionViews::scratch(int64_t offset, ArrayRef<int64_t> sizes,
+Value AttentionViews::scratch(Value offset, ArrayRef<int64_t> sizes,
                               Type element) {
   auto type = MemRefType::get(sizes, element ? element : b.getF32Type());
-  return memref::ViewOp::create(b, loc, type, get(Kind::Scratch), index(offset),
+  return memref::ViewOp::create(b, loc, type, get(Kind::Scratch), offset,
                                 ValueRange{});
 }
 

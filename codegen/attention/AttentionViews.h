@@ -42,9 +42,13 @@ public:
   /// [group] sinks of the heads from `firstHead`.
   mlir::Value sinks(mlir::Value firstHead, int64_t group);
 
-  /// A piece of the thread's scratch, f32 unless said.
-  mlir::Value scratch(int64_t offset, llvm::ArrayRef<int64_t> sizes,
+  /// A piece of the thread's scratch, f32 unless said. The offset is in bytes.
+  mlir::Value scratch(mlir::Value offset, llvm::ArrayRef<int64_t> sizes,
                       mlir::Type element = {});
+  mlir::Value scratch(int64_t offset, llvm::ArrayRef<int64_t> sizes,
+                      mlir::Type element = {}) {
+    return scratch(index(offset), sizes, element);
+  }
 
   /// A symbol that is one number for a head of a segment.
   mlir::Value maskSymbol(MaskSymbolAttr symbol, const Segment &segment,

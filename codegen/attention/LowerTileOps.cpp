@@ -41,6 +41,8 @@ struct LowerAttentionTiles : PassWrapper<LowerAttentionTiles, OperationPass<>> {
                                    : lowerTile(tile, b),
                        true;
               })
+              .Case<TilePackKeysOp, TilePackValuesOp>(
+                  [&](auto tile) { return lowerTile(tile, b), true; })
               .Case<TileScoresOp>([&](auto tile) {
                 return failedAny |=
                        failed(keysInLanes ? lowerKeysInLanes(tile, b)

@@ -16,6 +16,8 @@ namespace heed::attn {
 
 void lowerTile(TileLoadQueriesOp op, mlir::OpBuilder &b);
 void lowerTile(TilePositionsOp op, mlir::OpBuilder &b);
+void lowerTile(TilePackKeysOp op, mlir::OpBuilder &b);
+void lowerTile(TilePackValuesOp op, mlir::OpBuilder &b);
 void lowerTile(TileStartOp op, mlir::OpBuilder &b);
 mlir::LogicalResult lowerTile(TileScoresOp op, mlir::OpBuilder &b);
 void lowerTile(TileSoftmaxOp op, mlir::OpBuilder &b);

@@ -5,8 +5,9 @@
 // and each key's element is broadcast.
 //
 //===----------------------------------------------------------------------===//
+#include "codegen/Pairs.h"
 #include "codegen/attention/LaneRegion.h"
-#include "codegen/attention/TileLowering.h"
+#include "codegen/attention/TileAmx.h"
 
 #include <limits>
 
@@ -18,14 +19,18 @@ namespace {
 class ScoresCode {
 public:
   ScoresCode(TileScoresOp op, OpBuilder &b)
-      : op(op), c(b, op.getLoc(), op.getLanes()), keyTile(op.getKeyTile()),
-        head(op.getQt().getType().getDimSize(0)),
-        vectors(op.getQt().getType().getDimSize(1) / op.getLanes()) {}
+      : op(op), c(b, op.getLoc(), op.getLanes()), onTiles(op.getAtom() == kAmx),
+        // Scores that lie in memory already take a few keys at a time.
+        keyTile(onTiles ? 4 : op.getKeyTile()),
+        depth(op.getQt().getType().getDimSize(0)),
+        vectors(op.getS().getType().getDimSize(1) / op.getLanes()) {}
 
   LogicalResult build() {
     if (failed(prepareRules()))
       return failure();
     lowest = c.constant(-std::numeric_limits<float>::infinity());
+    if (onTiles)
+      amxScores(op, c);
     if (parts() > 1) {
       begins = isDeep() ? yes() : someRowBegins();
       sumFirstParts();
@@ -50,14 +55,16 @@ public:
         });
     for (int64_t v = 0; v < vectors; ++v)
       c.store(tail.getResult(v), op.getMx(), c.index(v * c.lanes));
+    if (onTiles)
+      fillTail();
     return success(!failedRule);
   }
 
 private:
   /// Features summed in one chain.
-  int64_t chainLength() const { return head > 64 ? 64 : 32; }
+  int64_t chainLength() const { return depth > 64 ? 64 : 32; }
   /// So many features are never summed in one chain.
-  bool isDeep() const { return head > 128; }
+  bool isDeep() const { return depth > 128; }
 
   /// One LaneRegion for each vector of rows: q differs between them.
   LogicalResult prepareRules() {
@@ -94,7 +101,12 @@ private:
       rows.push_back(
           c.addIndex(op.getFrom(), isTail ? c.minIndex(row, last) : row));
     }
-    TileCode::Values scores = products(key, rows);
+    TileCode::Values scores = onTiles        ? stored(key)
+                              : op.getAtom() ? pairProducts(rows)
+                                             : products(key, rows);
+    if (op.getScale())
+      for (Value &score : scores)
+        score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
     for (int64_t i = 0; !maps.empty() && i < keyTile * vectors; ++i)
       scores[i] = rule(maps[i % vectors], {scores[i], rows[i / vectors]});
     if (!masks.empty())
@@ -128,12 +140,14 @@ private:
     return c.compare(arith::CmpFPredicate::OEQ, least, start);
   }
 
-  //===--- A long sum in one chain loses digits: where that shows, the features
-  // are summed in equal parts, which meet in S ---===//
+  //===--- f32: a long sum in one chain loses digits: where that shows, the
+  // features are summed in equal parts, which meet in S ---===//
 
-  int64_t parts() const { return llvm::divideCeil(head, chainLength()); }
-  int64_t part() const { return llvm::divideCeil(head, parts()); }
-  int64_t lastPart() const { return (parts() - 1) * part(); }
+  int64_t parts() {
+    return op.getAtom() ? 1 : llvm::divideCeil(depth, chainLength());
+  }
+  int64_t part() { return llvm::divideCeil(depth, parts()); }
+  int64_t lastPart() { return (parts() - 1) * part(); }
 
   /// All parts but the last.
   void sumFirstParts() {
@@ -141,18 +155,18 @@ private:
       Value last = c.addIndex(op.getCount(), -1);
       c.loop(c.index(0), op.getCount(), keyTile, {},
              [&](Value key, ValueRange) {
-               TileCode::Values rows;
+               TileCode::Values keys;
                for (int64_t k = 0; k < keyTile; ++k)
-                 rows.push_back(c.addIndex(
+                 keys.push_back(c.addIndex(
                      op.getFrom(), c.minIndex(c.addIndex(key, k), last)));
                for (auto [i, sum] :
-                    llvm::enumerate(chain(rows, c.index(0), c.index(part()))))
+                    llvm::enumerate(chain(keys, c.index(0), c.index(part()))))
                  storeScore(sum, key, i);
                if (parts() > 2)
                  c.loop(c.index(part()), c.index(lastPart()), part(), {},
                         [&](Value d, ValueRange) {
                           TileCode::Values sums =
-                              chain(rows, d, c.addIndex(d, part()));
+                              chain(keys, d, c.addIndex(d, part()));
                           for (auto [i, sum] : llvm::enumerate(sums))
                             storeScore(c.add(loadScore(key, i), sum), key, i);
                           return TileCode::Values();
@@ -175,13 +189,14 @@ private:
             {c.addIndex(key, i / vectors), c.index(i % vectors * c.lanes)});
   }
 
-  /// Scores of keyTile x vectors of the keys `key` … of the block (`rows` of
-  /// K), before any rule.
-  TileCode::Values products(Value key, ArrayRef<Value> rows) {
+  /// Scores of keyTile x vectors of the keys `key` … of the block, before any
+  /// rule; `keys` are their numbers.
+  TileCode::Values products(Value key, ArrayRef<Value> keys) {
     if (parts() == 1)
-      return chain(rows, c.index(0), c.index(head));
-    TileCode::Values sums = chain(
-        rows, c.select(begins, c.index(lastPart()), c.index(0)), c.index(head));
+      return chain(keys, c.index(0), c.index(depth));
+    TileCode::Values sums =
+        chain(keys, c.select(begins, c.index(lastPart()), c.index(0)),
+              c.index(depth));
     Value all = vector::BroadcastOp::create(
         c.b, c.loc, VectorType::get(c.lanes, c.b.getI1Type()), begins);
     for (auto [i, sum] : llvm::enumerate(sums))
@@ -189,9 +204,19 @@ private:
     return sums;
   }
 
+  /// Where keys lie in K.
+  TileCode::Values rowsOf(ArrayRef<Value> keys) {
+    TileCode::Values rows(keys);
+    if (op.getBase())
+      for (Value &row : rows)
+        row = c.subIndex(row, op.getBase());
+    return rows;
+  }
+
   /// The sums over the features from `begin` to `end`.
-  TileCode::Values chain(ArrayRef<Value> rows, Value begin, Value end) {
-    TileCode::Values zeros(keyTile * vectors, c.constant(0));
+  TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
+    TileCode::Values rows = rowsOf(keys),
+                     zeros(keyTile * vectors, c.constant(0));
     return c.loop(begin, end, 1, zeros, [&](Value d, ValueRange sums) {
       TileCode::Values q, next;
       for (int64_t v = 0; v < vectors; ++v)
@@ -203,6 +228,58 @@ private:
       }
       return next;
     });
+  }
+
+  //===--- bf16 ---===//
+
+  /// Scores of keyTile x vectors that the tiles left in s.
+  TileCode::Values stored(Value key) {
+    TileCode::Values scores;
+    for (int64_t i = 0; i < keyTile * vectors; ++i)
+      scores.push_back(loadScore(key, i));
+    return scores;
+  }
+
+  /// -infinity from the last keyTile on, to the whole tile that softmax reads.
+  void fillTail() {
+    auto whole = [&](int64_t of) {
+      return c.mulIndex(c.divIndex(c.addIndex(op.getCount(), of - 1), of), of);
+    };
+    c.loop(whole(keyTile), whole(op.getKeyTile()), 1, {},
+           [&](Value key, ValueRange) {
+             for (int64_t v = 0; v < vectors; ++v)
+               c.store(lowest, op.getS(), {key, c.index(v * c.lanes)});
+             return TileCode::Values();
+           });
+  }
+
+  /// Half as many turns as in f32: several at once, so that the loop's ends
+  /// stay a small part.
+  TileCode::Values pairProducts(ArrayRef<Value> keys) {
+    Pairs pairs{c};
+    TileCode::Values rows = rowsOf(keys),
+                     zeros(keyTile * vectors, c.constant(0));
+    int64_t unroll = depth % 4 == 0 ? 4 : depth % 2 == 0 ? 2 : 1;
+    return c.loop(c.index(0), c.index(depth), unroll, zeros,
+                  [&](Value first, ValueRange carried) {
+                    TileCode::Values sums = llvm::to_vector_of<Value>(carried);
+                    for (int64_t i = 0; i < unroll; ++i) {
+                      Value d = c.addIndex(first, i);
+                      TileCode::Values q;
+                      for (int64_t v = 0; v < vectors; ++v)
+                        q.push_back(pairs.load(op.getQt(),
+                                               {d, c.index(2 * v * c.lanes)}));
+                      for (int64_t k = 0; k < keyTile; ++k) {
+                        Value pair = pairs.broadcast(
+                            op.getK(), {rows[k], c.mulIndex(d, 2)});
+                        for (int64_t v = 0; v < vectors; ++v) {
+                          Value &sum = sums[k * vectors + v];
+                          sum = pairs.dot(sum, pair, q[v]);
+                        }
+                      }
+                    }
+                    return sums;
+                  });
   }
 
   /// -infinity where the mask forbids; a tile inside one of the full ranges
@@ -251,7 +328,8 @@ private:
 
   TileScoresOp op;
   TileCode c;
-  int64_t keyTile, head, vectors;
+  bool onTiles; // of AMX
+  int64_t keyTile, depth, vectors;
   SmallVector<LaneRegion> maps, masks;
   Value lowest, begins;
   bool failedRule = false;

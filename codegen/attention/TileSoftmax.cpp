@@ -1,6 +1,7 @@
 //===- TileSoftmax.cpp - The online softmax and the second product --------===//
+#include "codegen/Pairs.h"
 #include "codegen/VectorMath.h"
-#include "codegen/attention/TileLowering.h"
+#include "codegen/attention/TileAmx.h"
 
 #include <limits>
 
@@ -42,6 +43,24 @@ void lowerTile(TileStartOp op, OpBuilder &b) {
          });
 }
 
+/// Weights of an even number of keys, rows of vectors, as pairs of keys; what
+/// is stored is added to the sums.
+static void storePairs(TileSoftmaxOp op, const TileCode &c, Value key,
+                       ArrayRef<Value> weights, TileCode::Values &sums) {
+  int64_t vectors = op.getM().getType().getDimSize(0) / c.lanes,
+          count = weights.size() / vectors;
+  Value first = c.divIndex(key, 2);
+  for (int64_t k = 0; k < count; k += 2)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Pairs pairs{c};
+      Value pair =
+          pairs.of(weights[k * vectors + v], weights[(k + 1) * vectors + v]);
+      pairs.store(pair, op.getP(),
+                  {c.addIndex(first, k / 2), c.index(2 * v * c.lanes)});
+      sums[v] = pairs.dot(sums[v], pair, pairs.ones());
+    }
+}
+
 void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
   int64_t vectors = op.getM().getType().getDimSize(0) / c.lanes,
@@ -49,39 +68,55 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   // Several keys at once hide the latency of the polynomial.
   int64_t unroll = keyTile % 4 == 0 ? 4 : keyTile % 2 == 0 ? 2 : 1;
   TileCode::Values alpha, maxima, zeros(vectors, c.constant(0));
+  Value scale;
+  if (op.getScale())
+    scale = c.constant(op.getScale()->convertToDouble());
   for (int64_t v = 0; v < vectors; ++v) {
     Value at = c.index(v * c.lanes);
     maxima.push_back(c.load(op.getMx(), at));
-    alpha.push_back(vecmath::exp2NonPositive(
-        b, c.loc, c.sub(c.load(op.getM(), at), maxima[v])));
+    Value grown = c.sub(c.load(op.getM(), at), maxima[v]);
+    if (scale)
+      grown = c.mul(grown, scale);
+    alpha.push_back(vecmath::exp2NonPositive(b, c.loc, grown));
     c.store(alpha[v], op.getAlpha(), at);
     c.store(maxima[v], op.getM(), at);
+    if (scale) // of one fma with a score
+      maxima[v] =
+          c.mul(maxima[v], c.constant(-op.getScale()->convertToDouble()));
   }
   Value rounded = c.mulIndex(
       c.divIndex(c.addIndex(op.getCount(), keyTile - 1), keyTile), keyTile);
   // Two sums a vector, and keys are added among themselves first: one chain as
   // long as the block would lose digits.
-  zeros.append(vectors, c.constant(0));
+  if (!op.getP())
+    zeros.append(vectors, c.constant(0));
   TileCode::Values sums = c.loop(
       c.index(0), rounded, unroll, zeros, [&](Value key, ValueRange carried) {
         TileCode::Values next = llvm::to_vector_of<Value>(carried),
-                         turn(2 * vectors);
+                         turn(2 * vectors), weights;
         for (int64_t k = 0; k < unroll; ++k) {
           Value row = c.addIndex(key, k);
           for (int64_t v = 0; v < vectors; ++v) {
             Value at = c.index(v * c.lanes);
-            Value weight = vecmath::exp2NonPositive(
-                b, c.loc, c.sub(c.load(op.getS(), {row, at}), maxima[v]));
+            Value s = c.load(op.getS(), {row, at});
+            Value x = scale ? c.fma(s, scale, maxima[v]) : c.sub(s, maxima[v]);
+            if (op.getP()) {
+              weights.push_back(vecmath::exp2NonPositiveCoarse(b, c.loc, x));
+              continue;
+            }
+            Value weight = vecmath::exp2NonPositive(b, c.loc, x);
             c.store(weight, op.getS(), {row, at});
             Value &sum = turn[k % 2 * vectors + v];
             sum = sum ? c.add(sum, weight) : weight;
           }
         }
+        if (op.getP())
+          storePairs(op, c, key, weights, next);
         for (auto [sum, added] : llvm::zip(next, turn))
           sum = added ? c.add(sum, added) : sum;
         return next;
       });
-  for (int64_t v = 0; v < vectors; ++v)
+  for (int64_t v = 0; !op.getP() && v < vectors; ++v)
     sums[v] = c.add(sums[v], sums[vectors + v]);
   for (int64_t v = 0; v < vectors; ++v) {
     Value at = c.index(v * c.lanes);
@@ -146,18 +181,69 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
   });
 }
 
+/// The same tile in pairs of keys, several at once; `from` is even.
+static void combinePairs(TileCombineOp op, const TileCode &c, Value d,
+                         int64_t features) {
+  constexpr int64_t unroll = 4;
+  int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes;
+  TileCode::Values sums(features * vectors, c.constant(0)), columns;
+  for (int64_t f = 0; f < features; ++f)
+    columns.push_back(c.addIndex(d, f));
+  Pairs pairs{c};
+  Value turns = c.divIndex(c.addIndex(op.getCount(), 1), 2),
+        from = c.divIndex(op.getFrom(), 2);
+  auto turn = [&](Value key, ValueRange carried) {
+    TileCode::Values weights, next;
+    for (int64_t v = 0; v < vectors; ++v)
+      weights.push_back(pairs.load(op.getP(), {key, c.index(2 * v * c.lanes)}));
+    Value row = c.addIndex(from, key);
+    for (int64_t f = 0; f < features; ++f) {
+      Value pair = pairs.broadcast(op.getV(), {row, c.mulIndex(columns[f], 2)});
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(pairs.dot(carried[f * vectors + v], pair, weights[v]));
+    }
+    return next;
+  };
+  Value whole = c.subIndex(turns, c.remIndex(turns, unroll));
+  sums = c.loop(c.index(0), whole, unroll, sums,
+                [&](Value key, ValueRange carried) {
+                  TileCode::Values next = llvm::to_vector_of<Value>(carried);
+                  for (int64_t i = 0; i < unroll; ++i)
+                    next = turn(c.addIndex(key, i), next);
+                  return next;
+                });
+  sums = c.loop(whole, turns, 1, sums, turn);
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value at = c.index(v * c.lanes), alpha = c.load(op.getAlpha(), at);
+    for (int64_t f = 0; f < features; ++f)
+      c.store(c.fma(c.load(op.getO(), {columns[f], at}), alpha,
+                    sums[f * vectors + v]),
+              op.getO(), {columns[f], at});
+  }
+}
+
 void lowerTile(TileCombineOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
+  if (op.getAtom() == kAmx)
+    return amxCombine(op, c);
   int64_t head = op.getO().getType().getDimSize(0), headTile = op.getHeadTile(),
           whole = head - head % headTile;
-  Value chain = c.select(beginsSums(c, op.getAlpha()), c.index(kFirstChain),
-                         c.maxIndex(op.getCount(), c.index(1)));
+  Value chain;
+  if (!op.getAtom())
+    chain = c.select(beginsSums(c, op.getAlpha()), c.index(kFirstChain),
+                     c.maxIndex(op.getCount(), c.index(1)));
+  auto tile = [&](Value d, int64_t features) {
+    if (op.getAtom())
+      combinePairs(op, c, d, features);
+    else
+      combineTile(op, c, d, features, chain);
+  };
   c.loop(c.index(0), c.index(whole), headTile, {}, [&](Value d, ValueRange) {
-    combineTile(op, c, d, headTile, chain);
+    tile(d, headTile);
     return TileCode::Values();
   });
   if (whole < head)
-    combineTile(op, c, c.index(whole), head - whole, chain);
+    tile(c.index(whole), head - whole);
 }
 
 } // namespace heed::attn

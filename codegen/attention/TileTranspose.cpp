@@ -1,4 +1,5 @@
 //===- TileTranspose.cpp - Rows to lanes and back -------------------------===//
+#include "codegen/Pairs.h"
 #include "codegen/attention/TileLowering.h"
 
 using namespace mlir;
@@ -33,10 +34,22 @@ static void forFeatureBlocks(const TileCode &c, int64_t head,
   });
 }
 
+/// A vector of f32 or bf16 as f32.
+static Value loadAsF32(const TileCode &c, Value memref, ValueRange at) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  if (element.isF32())
+    return c.load(memref, at);
+  Value loaded = vector::LoadOp::create(
+      c.b, c.loc, VectorType::get(c.lanes, element), memref, at);
+  return arith::ExtFOp::create(c.b, c.loc, c.f32(), loaded);
+}
+
 void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
   MemRefType tile = op.getQt().getType();
-  int64_t head = tile.getDimSize(0), rows = tile.getDimSize(1),
+  bool inPairs = tile.getElementType().isBF16();
+  int64_t head = op.getQ().getType().getDimSize(2),
+          rows = tile.getDimSize(1) / (inPairs ? 2 : 1),
           group = op.getQ().getType().getDimSize(1);
   Value last = c.addIndex(op.getRows(), -1);
   auto source = [&](Value lane) { // [query, grouped head] of a lane
@@ -65,11 +78,21 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     forFeatureBlocks(c, head, [&](Value d) {
       TileCode::Values block;
       for (auto [query, grouped] : sources)
-        block.push_back(c.mul(c.load(op.getQ(), {query, grouped, d}), scale));
+        block.push_back(
+            c.mul(loadAsF32(c, op.getQ(), {query, grouped, d}), scale));
       transpose(c, block);
-      for (int64_t i = 0; i < c.lanes; ++i)
+      for (int64_t i = 0; !inPairs && i < c.lanes; ++i)
         c.store(block[i], op.getQt(), {c.addIndex(d, i), lane});
+      // The head is even, and so is d.
+      Pairs pairs{c};
+      for (int64_t i = 0; inPairs && i < c.lanes; i += 2)
+        pairs.store(pairs.of(block[i], block[i + 1]), op.getQt(),
+                    {c.addIndex(c.divIndex(d, 2), i / 2), c.mulIndex(lane, 2)});
     });
+    Value zeros =
+        arith::ConstantOp::create(b, c.loc, b.getZeroAttr(Pairs{c}.type()));
+    for (int64_t d = head / 2; inPairs && d < tile.getDimSize(0); ++d)
+      Pairs{c}.store(zeros, op.getQt(), {c.index(d), c.mulIndex(lane, 2)});
     return TileCode::Values();
   });
 }
@@ -118,7 +141,13 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
       transpose(c, block);
       for (int64_t i = 0; i < c.lanes; ++i)
         ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
-          c.store(block[i], op.getOut(), {query, grouped, d});
+          Value row = block[i];
+          if (Type element = op.getOut().getType().getElementType();
+              !element.isF32())
+            row = arith::TruncFOp::create(
+                b, c.loc, VectorType::get(c.lanes, element), row);
+          vector::StoreOp::create(b, c.loc, row, op.getOut(),
+                                  ValueRange{query, grouped, d});
         });
     });
     return TileCode::Values();

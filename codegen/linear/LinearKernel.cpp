@@ -169,6 +169,8 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
           Value padded = e.mul(e.ceilDiv(count, schedule.getRows()), schedule.getRows());
           count = mayBeAlone ? e.select(e.equal(rows, e.index(1)), count, padded) : padded;
         }
+        if (multipliesPairs(schedule, in))
+          e.when(e.less(e.index(1), count), [&] { rowsToPairs(e, packed, e.mul(count, stride)); });
         // One row alone fills the products' memory with as many panels as the rows of a block would.
         int64_t alone = blockRows * blockPanels / unit * unit;
         Value step = e.select(e.equal(count, e.index(1)), e.index(alone), e.index(blockPanels));

@@ -9,6 +9,8 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/linear/TileMatmul.h"
 
+#include "codegen/AmxTiles.h"
+#include "codegen/Pairs.h"
 #include "codegen/linear/WeightCodec.h"
 
 using namespace mlir;
@@ -23,14 +25,25 @@ static int64_t depthOf(WeightType weight, LinearScheduleAttr schedule) {
   return llvm::alignTo(std::min(schedule.getBlockK(), packedRowStride(weight.getShape()[1])), 32);
 }
 
+bool multipliesPairs(LinearScheduleAttr schedule, int64_t in) {
+  return schedule.getAtom().getValue().contains("bf16") && in % 2 == 0;
+}
+
+void rowsToPairs(Emit &e, Value rows, Value count) {
+  // Front to back: half as wide, a vector never reaches what is still to be read.
+  auto bf16 = VectorType::get({kLanes}, e.b.getBF16Type());
+  e.loop(e.index(0), count, kLanes, [&](Value at) {
+    Value narrow = arith::TruncFOp::create(e.b, e.loc, bf16, e.load(rows, at));
+    e.store(vector::BitCastOp::create(e.b, e.loc, e.vector(kLanes / 2), narrow), rows, e.div(at, 2));
+  });
+}
+
 int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
   int64_t decoded = weight.getElement() == WeightElement::F32
                         ? 0
                         : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
-  // bf16: the block of x in pairs.
-  if (schedule.getAtom().getValue() == "dpbf16")
-    decoded = schedule.getPanels() * depthOf(weight, schedule) * kPanel * 2 +
-              schedule.getBlockRows() * packedRowStride(weight.getShape()[1]) * 2;
+  if (multipliesPairs(schedule, weight.getShape()[1]))
+    decoded = schedule.getPanels() * depthOf(weight, schedule) * kPanel * 2;
   int64_t split = packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
   return llvm::alignTo(std::max(decoded, split), 64);
 }
@@ -58,13 +71,13 @@ struct Matmul {
   }
 
   void block();
-  /// An odd depth has no last pair: such a weight is multiplied in f32.
-  bool inBf16() { return op.getSchedule().getAtom().getValue() == "dpbf16" && in % 2 == 0; }
-  Value toBf16(Value vector);
+  bool inBf16() { return multipliesPairs(op.getSchedule(), in); }
+  bool onTiles() { return op.getSchedule().getAtom().getValue() == "amx_bf16"; }
+  bool pairsInPlace();
   Value pairs();
-  void convertRows(Value padded);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
   void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
+  void registerTileAmx(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
   void passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count);
   /// Bytes of a panel for one k; not of the block formats, whose groups are no smaller than 32.
   int64_t bytesOfK() { return codec.group().bytes / codec.group().depth; }
@@ -82,8 +95,14 @@ struct Matmul {
 void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count) {
   e.loop(first, last, count, [&](Value number) {
     if (inBf16()) {
-      decodePairs(number, k0, k1, count);
-      eachTile(number, last, k0, k1, count, [&](Value row, Value ask) { registerTileBf16(row, number, k0, k1, count, ask); });
+      if (!pairsInPlace())
+        decodePairs(number, k0, k1, count);
+      eachTile(number, last, k0, k1, count, [&](Value row, Value ask) {
+        if (onTiles())
+          registerTileAmx(row, number, k0, k1, count);
+        else
+          registerTileBf16(row, number, k0, k1, count, ask);
+      });
       return;
     }
     if (!codec.isPlain()) {
@@ -152,43 +171,39 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
     e.store(value, op.getInto(), where);
 }
 
-//===--- bf16: pairs of k in one issue of dpbf16, sums in f32 ---===//
+//===--- bf16: pairs of k in one issue, sums in f32; rows of x are in pairs already ---===//
 
-Value Matmul::toBf16(Value vector) {
-  return arith::TruncFOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getBF16Type()), vector);
+/// Weights of bf16 lie in memory as the atoms read them.
+bool Matmul::pairsInPlace() {
+  return codec.storesBf16() && in % (onTiles() ? AmxTiles::kDepth : 2) == 0;
 }
 
-/// Scratch as bf16: the decoded panels [count][k / 2][16][2], then x [rows][stride].
+/// Scratch as bf16: the decoded panels [count][k / 2][16][2].
 Value Matmul::pairs() {
-  int64_t size = panels * depth * kPanel + op.getSchedule().getBlockRows() * stride;
-  return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(), e.index(size));
-}
-
-void Matmul::convertRows(Value padded) {
-  Value to = pairs();
-  e.loop(e.index(0), e.mul(padded, stride), kLanes,
-         [&](Value at) { e.store(toBf16(e.load(op.getX(), at)), to, e.add(at, panels * depth * kPanel)); });
+  return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(), e.index(panels * depth * kPanel));
 }
 
 void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
   PackedGroup group = codec.group();
+  VectorBuilder v{e.b, e.loc, kLanes};
   Value to = pairs();
   int64_t turn = std::max<int64_t>(group.depth, 2);
-  SmallVector<int64_t> interleave;
-  for (int64_t lane = 0; lane < kLanes; ++lane)
-    interleave.append({lane, lane + kLanes});
   for (int64_t p = 0; p < count; ++p) {
     Value from = panelAt(e.add(number, p));
+    auto place = [&](Value k) { return e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel); };
     e.loop(k0, k1, turn, [&](Value k) {
       SmallVector<Value> w;
       for (int64_t i = 0; i < turn; i += group.depth)
         llvm::append_range(w, codec.decode(bytes, e.add(from, e.mul(e.div(e.add(k, i), group.depth), group.bytes))));
-      for (size_t i = 0; i < w.size(); i += 2) {
-        Value pair = vector::ShuffleOp::create(e.b, e.loc, toBf16(w[i]), toBf16(w[i + 1]), interleave);
-        Value at = e.add(e.mul(e.sub(e.add(k, i), k0), kPanel), p * depth * kPanel);
-        vector::StoreOp::create(e.b, e.loc, pair, to, at);
-      }
+      for (size_t i = 0; i < w.size(); i += 2)
+        Pairs{v}.store(Pairs{v}.of(w[i], w[i + 1]), to, place(e.add(k, i)));
     });
+    // A tile is 32 deep: zeros behind the last k.
+    if (onTiles() && in % AmxTiles::kDepth)
+      e.loop(k1, e.mul(e.ceilDiv(k1, AmxTiles::kDepth), AmxTiles::kDepth), 2, [&](Value k) {
+        Value zeros = arith::ConstantOp::create(e.b, e.loc, e.b.getZeroAttr(Pairs{v}.type()));
+        Pairs{v}.store(zeros, to, place(k));
+      });
   }
 }
 
@@ -199,31 +214,57 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64
       at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
       sums.push_back(e.load(op.getInto(), at.back()));
     }
-  auto two = VectorType::get({2}, e.b.getBF16Type());
-  auto pair = VectorType::get({32}, e.b.getBF16Type());
-  Value memory = pairs();
+  VectorBuilder v{e.b, e.loc, kLanes};
+  Value memory = pairsInPlace() ? Value() : pairs();
+  auto asPairs = [&](Value bits) -> Value { return vector::BitCastOp::create(e.b, e.loc, Pairs{v}.type(), bits); };
   sums = e.loop(k0, k1, 2, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> w, next;
     for (int64_t line = 0; ask && line < 2 * bytesOfK(); line += 64)
       prefetchLine(e.add(ask, e.add(e.mul(e.sub(k, k0), bytesOfK()), line)));
     for (int64_t p = 0; p < count; ++p)
-      w.push_back(vector::LoadOp::create(e.b, e.loc, pair, memory,
-                                         e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel)));
+      w.push_back(memory ? Pairs{v}.load(memory, e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel))
+                         : asPairs(codec.rawWords(bytes, e.add(panelAt(e.add(number, p)), e.mul(k, 2 * kPanel)))));
     for (int64_t i = 0; i < rows; ++i) {
-      Value from = e.add(e.add(e.mul(e.add(row, i), stride), k), panels * depth * kPanel);
-      Value bits = vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, e.b.getI32Type()),
-                                             vector::LoadOp::create(e.b, e.loc, two, memory, from));
-      Value x = vector::BitCastOp::create(e.b, e.loc, pair, e.broadcast(vector::ExtractOp::create(e.b, e.loc, bits, 0)));
+      // A pair is as wide as an f32.
+      Value from = e.div(e.add(e.mul(e.add(row, i), stride), k), 2);
+      Value x = asPairs(e.broadcast(e.loadScalar(op.getX(), from)));
       for (int64_t p = 0; p < count; ++p)
-        next.push_back(LLVM::CallIntrinsicOp::create(e.b, e.loc, e.vector(),
-                                                     e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
-                                                     ValueRange{carried[i * count + p], w[p], x})
-                           .getResult(0));
+        next.push_back(Pairs{v}.dot(carried[i * count + p], w[p], x));
     }
     return next;
   });
   for (auto [value, where] : llvm::zip(sums, at))
     e.store(value, op.getInto(), where);
+}
+
+/// Tiles of 16 rows by a panel.
+void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1, int64_t count) {
+  AmxTiles tiles{e.b, e.loc};
+  int64_t tall = rows / AmxTiles::kSide;
+  SmallVector<Value> at, sums;
+  Value into = op.getInto(), intoRow = e.index(width * 4);
+  for (int64_t i = 0; i < tall; ++i)
+    for (int64_t p = 0; p < count; ++p) {
+      at.push_back(e.mul(e.add(intoAt(e.add(row, i * AmxTiles::kSide), number), p * kPanel), 4));
+      sums.push_back(tiles.load(into, at.back(), intoRow));
+    }
+  Value memory = pairsInPlace() ? bytes : pairs();
+  sums = e.loop(k0, k1, AmxTiles::kDepth, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> x, w, next;
+    for (int64_t i = 0; i < tall; ++i)
+      x.push_back(tiles.load(op.getX(), e.mul(e.add(e.mul(e.add(row, i * AmxTiles::kSide), stride), k), 2), e.index(stride * 2)));
+    for (int64_t p = 0; p < count; ++p)
+      w.push_back(tiles.load(memory,
+                             pairsInPlace() ? e.add(panelAt(e.add(number, p)), e.mul(k, 2 * kPanel))
+                                            : e.mul(e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel), 2),
+                             e.index(4 * kPanel)));
+    for (int64_t i = 0; i < tall; ++i)
+      for (int64_t p = 0; p < count; ++p)
+        next.push_back(tiles.dotBf16(carried[i * count + p], x[i], w[p]));
+    return next;
+  });
+  for (auto [value, where] : llvm::zip(sums, at))
+    tiles.store(value, into, where, intoRow);
 }
 
 void Matmul::block() {
@@ -234,8 +275,6 @@ void Matmul::block() {
     e.loop(e.index(0), count, kPanel,
            [&](Value column) { e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column)); });
   });
-  if (inBf16())
-    convertRows(padded);
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
   Value middle = e.add(op.getFirst(), whole);
   int64_t end = llvm::alignTo(in, codec.group().depth);

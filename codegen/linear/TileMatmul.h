@@ -1,13 +1,19 @@
 //===- TileMatmul.h - attn.tile_matmul in registers -----------------------===//
 #pragma once
 
-#include "ir/Attn.h"
+#include "codegen/Emit.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace heed {
 
 /// Rows of x as tile_rows packs them: the stride in elements.
 int64_t packedRowStride(int64_t in);
+
+/// Whether the schedule multiplies pairs of bf16: an odd depth has no last pair and is multiplied in f32. Two rows and more
+/// are then bf16, in the place of f32.
+bool multipliesPairs(attn::LinearScheduleAttr schedule, int64_t in);
+/// Makes the first `count` elements of packed rows bf16, in their place.
+void rowsToPairs(Emit &e, mlir::Value rows, mlir::Value count);
 
 /// Bytes of scratch that a tile_matmul of this weight and schedule needs.
 int64_t tileMatmulScratch(attn::WeightType weight, attn::LinearScheduleAttr schedule);

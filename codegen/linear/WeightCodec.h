@@ -14,6 +14,10 @@ public:
   PackedGroup group() const { return layout; }
   /// True when memory holds the f32 vectors themselves.
   bool isPlain() const { return element == attn::WeightElement::F32; }
+  /// True when memory holds pairs of bf16 for 16 outputs.
+  bool storesBf16() const { return element == attn::WeightElement::BF16; }
+  /// 64 bytes of memory as 16 words.
+  mlir::Value rawWords(mlir::Value bytes, mlir::Value at) { return words(bytes, at); }
   /// True for the block formats, whose dot() wants x split by splitRow.
   bool isQuantised() const { return layout.depth == 32; }
 

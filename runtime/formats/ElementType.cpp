@@ -117,6 +117,13 @@ float heed::bf16ToF32(uint16_t bits) {
   return std::bit_cast<float>(uint32_t(bits) << 16);
 }
 
+uint16_t heed::f32ToBf16(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  if (value != value)
+    return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 /// Reads a T at any alignment. Files are little-endian, and so are we.
 template <typename T> static T load(const uint8_t *at) {
   static_assert(std::endian::native == std::endian::little);

@@ -95,5 +95,7 @@ std::optional<uint64_t> firstNonFinite(ElementType type, Bytes bytes);
 /// IEEE binary16 and bfloat16 bits as the f32 of the same value.
 float f16ToF32(uint16_t bits);
 float bf16ToF32(uint16_t bits);
+/// The nearest bf16, ties to even; NaN stays NaN.
+uint16_t f32ToBf16(float value);
 
 } // namespace heed

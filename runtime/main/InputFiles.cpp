@@ -11,12 +11,19 @@ Result<InputFiles::Array> InputFiles::readArray(const NamedFile &named,
   Result<Npy> npy = Npy::open(named.path);
   if (!npy)
     return npy.error();
-  Array array{std::move(*npy), {}, {}, {}};
+  Array array{std::move(*npy), {}, {}, {}, {}};
   ElementType found = array.file.type();
   auto is = [&](ElementType a, ElementType b) {
     return found == a || found == b;
   };
-  if (wanted == ElementType::F32 && is(ElementType::F32, ElementType::F64)) {
+  bool areFloats = is(ElementType::F32, ElementType::F64);
+  if (wanted == ElementType::BF16 && areFloats) {
+    Result<std::vector<float>> values = array.file.floats();
+    if (!values)
+      return values.error();
+    for (float value : *values)
+      array.halves.push_back(f32ToBf16(value));
+  } else if (wanted == ElementType::F32 && areFloats) {
     Result<std::vector<float>> values = array.file.floats();
     if (!values)
       return values.error();
@@ -63,6 +70,8 @@ Result<InputFiles> InputFiles::read(const ModelInfo &info,
     const void *data = array.file.view().bytes.data();
     if (!array.floats.empty())
       data = array.floats.data();
+    else if (!array.halves.empty())
+      data = array.halves.data();
     else if (!array.small.empty())
       data = array.small.data();
     else if (!array.large.empty())

@@ -24,6 +24,7 @@ private:
     Npy file;
     // Copies where the type differs or the elements are not aligned.
     std::vector<float> floats;
+    std::vector<uint16_t> halves; // bf16
     std::vector<int32_t> small;
     std::vector<int64_t> large;
   };

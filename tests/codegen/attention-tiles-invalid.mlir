@@ -44,3 +44,12 @@ func.func @c3(%qt: memref<64x16xf32>, %k: memref<?x64xf32>, %from: index, %n: in
     : memref<64x16xf32>, memref<?x64xf32>, memref<16xf32> to memref<128x16xf32>
   return
 }
+
+// -----
+
+func.func @c4(%qt: memref<32x32xbf16>, %k: memref<?x64xf32>, %from: index, %n: index, %mx: memref<16xf32>, %s: memref<128x16xf32>) {
+  // expected-error @below {{C4: 'memref<32x32xbf16>' and 'memref<?x64xf32>' are not what the atom multiplies}}
+  attn.tile_scores %qt, %k[%from for %n] max %mx into %s atom "dpbf16" key_tile 8 lanes 16
+    : memref<32x32xbf16>, memref<?x64xf32>, memref<16xf32> to memref<128x16xf32>
+  return
+}

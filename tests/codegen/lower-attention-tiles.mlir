@@ -72,3 +72,42 @@ func.func @few_rows(%qt: memref<3x64xf32>, %k: !k, %from: index, %count: index, 
     : memref<3x64xf32>, !k, memref<3xf32> to memref<3x128xf32>
   return
 }
+
+// In pairs: 24 sums once more, four pairs of features a turn; the base is where k's first row lies.
+// CHECK-LABEL: func.func @scores_in_pairs
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-96: llvm.x86.avx512bf16.dpbf16ps.512
+// CHECK: scf.yield
+func.func @scores_in_pairs(%qt: memref<32x96xbf16>, %kp: memref<128x64xbf16>, %from: index, %count: index, %base: index,
+                           %mx: memref<48xf32>, %s: memref<128x48xf32>) {
+  attn.tile_scores %qt, %kp[%from for %count] max %mx into %s base %base atom "dpbf16" key_tile 8 lanes 16
+    : memref<32x96xbf16>, memref<128x64xbf16>, memref<48xf32> to memref<128x48xf32>
+  return
+}
+
+// Weights become pairs of keys, and what is stored is summed.
+// CHECK-LABEL: func.func @softmax_in_pairs
+// CHECK-COUNT-6: llvm.x86.avx512bf16.cvtne2ps2bf16.512
+// CHECK: scf.yield
+func.func @softmax_in_pairs(%s: memref<128x48xf32>, %p: memref<64x96xbf16>, %count: index, %m: memref<48xf32>, %mx: memref<48xf32>,
+                            %l: memref<48xf32>, %alpha: memref<48xf32>) {
+  attn.tile_softmax %s[%count] state %m, %mx, %l alpha %alpha by 0.18 into %p : memref<64x96xbf16> key_tile 8 lanes 16
+    : memref<128x48xf32>, memref<48xf32>
+  return
+}
+
+// Tiles: two by two sums, four loads and four products a step.
+// CHECK-LABEL: func.func @combine_on_tiles
+// CHECK: %{{.*}}:4 = scf.for {{.*}} -> (!llvm.x86_amx, !llvm.x86_amx, !llvm.x86_amx, !llvm.x86_amx)
+// CHECK-COUNT-4: llvm.x86.tileloadd64.internal
+// CHECK-COUNT-4: llvm.x86.tdpbf16ps.internal
+// CHECK: scf.yield
+// CHECK-COUNT-4: llvm.x86.tilestored64.internal
+func.func @combine_on_tiles(%v: memref<?x64xf32, strided<[64, 1], offset: ?>>, %vt: memref<64x128xbf16>, %p: memref<64x64xbf16>,
+                            %from: index, %count: index, %alpha: memref<32xf32>, %o: memref<64x32xf32>) {
+  attn.tile_pack_values %v[%from for %count] into %vt atom "amx_bf16" lanes 16
+    : memref<?x64xf32, strided<[64, 1], offset: ?>> to memref<64x128xbf16>
+  attn.tile_combine %p, %vt[%from for %count] alpha %alpha into %o atom "amx_bf16" head_tile 32 lanes 16
+    : memref<64x64xbf16>, memref<64x128xbf16>, memref<32xf32> to memref<64x32xf32>
+  return
+}

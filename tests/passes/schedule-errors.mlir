@@ -11,6 +11,10 @@
 // VALUES: error: schedule `f.linear.1`: the model has no op of this name
 // RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/atom 2>&1 | FileCheck %s --check-prefix=ATOM
 // ATOM: error: schedule `f.attention.0`: the target has no atom amx_bf16
+// RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"dpbf16", 1 by 16 by 2, rate = 508>, #attn.atom<"amx_bf16", 16 by 16 by 32, rate = 3290>/' %t/model.mlir > %t/pairs.mlir
+// RUN: not heed-opt %t/pairs.mlir --attn-schedule=schedule-file=%t/pairs 2>&1 | FileCheck %s --check-prefix=PAIRS
+// PAIRS: error: schedule `f.attention.0`: key_tile must be a multiple of 2 for dpbf16
+// PAIRS: error: schedule `f.linear.0`: rows must be a multiple of 16, and sums and operands at most 8 tiles
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: no-target.mlir:1:1: error: the module has no attn.target
 // RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
@@ -34,6 +38,11 @@ func.func @f(%q: !x, %k: !k, %y: !y, %w: !attn.weight<[64, 64], f32>) -> (!x, !y
   } : !y, [!attn.weight<[64, 64], f32>] -> !y
   return %o, %z : !x, !y
 }
+}
+//--- pairs
+{
+  "f.attention.0" = #attn.attention_schedule<atom = "dpbf16", queries = 48, keys = 126, key_tile = 7, head_tile = 8>,
+  "f.linear.0" = #attn.linear_schedule<atom = "amx_bf16", rows = 32, panels = 3, block_rows = 32, block_panels = 3, block_k = 64>
 }
 //--- no-target.mlir
 module {

@@ -1,6 +1,8 @@
 //===- BuildCommand.cpp - heed build: a model becomes an executable -------===//
 #include "codegen/EmitObject.h"
 #include "codegen/Link.h"
+#include "codegen/ModelDescription.h"
+#include "codegen/Target.h"
 #include "codegen/pack/PackWeights.h"
 #include "codegen/pack/tokenizer/BuildTokenizer.h"
 #include "runtime/formats/WeightSource.h"
@@ -34,7 +36,8 @@ public:
       llvm::errs() << llvm::format("%8.3f s  ", seconds) << name << '\n';
       all += seconds;
     }
-    llvm::errs() << llvm::format("%8.3f s  in all, %.3f s without packing\n", all, all - steps.back().second);
+    llvm::errs() << llvm::format("%8.3f s  in all, %.3f s without packing\n",
+                                 all, all - steps.back().second);
   }
 
 private:
@@ -51,7 +54,8 @@ std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {
 /// libheed_runtime.a: in the build tree or installed beside this program.
 std::string runtimeLibrary() {
   std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
-  llvm::StringRef bin = llvm::sys::path::parent_path(self), root = llvm::sys::path::parent_path(bin);
+  llvm::StringRef bin = llvm::sys::path::parent_path(self),
+                  root = llvm::sys::path::parent_path(bin);
   for (llvm::StringRef folder : {"runtime", "lib", "../runtime"}) {
     llvm::SmallString<128> path(root);
     llvm::sys::path::append(path, folder, "libheed_runtime.a");
@@ -61,23 +65,30 @@ std::string runtimeLibrary() {
   return (root + "/lib/libheed_runtime.a").str();
 }
 
-/// The tokenizer's file at `path`, for the model. An encoder cuts its texts at the model's context, or at 256 tokens as
-/// sentence-transformers does, whatever its files say. Errors: those of the file, more tokens than the model has rows for.
-Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &info) {
+/// The tokenizer's file at `path`, for the model. An encoder cuts its texts at
+/// the model's context, or at 256 tokens as sentence-transformers does,
+/// whatever its files say. Errors: those of the file, more tokens than the
+/// model has rows for.
+Result<TokenizerTable> tokenizerTable(const std::string &path,
+                                      const ModelInfo &info) {
   TokenizerOptions options;
   if (info.kind == ModelKind::Encoder && info.context)
-    options.json.maxLength = options.vocabTxt.maxLength = std::min<uint32_t>(info.context, 256);
+    options.json.maxLength = options.vocabTxt.maxLength =
+        std::min<uint32_t>(info.context, 256);
   Result<TokenizerTable> table = buildTokenizer(path, options);
   if (!table || info.kind == ModelKind::Tensors)
     return table;
-  Result<Tokenizer> tokenizer = Tokenizer::open(std::as_bytes(std::span(table->bytes)));
+  Result<Tokenizer> tokenizer =
+      Tokenizer::open(std::as_bytes(std::span(table->bytes)));
   if (!tokenizer)
     return tokenizer.error();
   size_t tokens = tokenizer->vocabularySize(), rows = info.vocabulary;
   if (tokens > rows)
-    return Error{concat(path, ": ", tokens, " tokens, but the model has rows for ", rows)};
+    return Error{concat(path, ": ", tokens,
+                        " tokens, but the model has rows for ", rows)};
   if (tokens < rows)
-    table->warnings.push_back(concat(path, ": ", tokens, " tokens, and the model has rows for ", rows));
+    table->warnings.push_back(concat(
+        path, ": ", tokens, " tokens, and the model has rows for ", rows));
   return table;
 }
 
@@ -85,51 +96,83 @@ Result<TokenizerTable> tokenizerTable(const std::string &path, const ModelInfo &
 
 int buildCommand(const Options &options) {
   Timing timing;
-  Compilation compilation(options);
-  if (!compilation.import())
-    return 1;
-  timing.step("read the model");
-  if (!compilation.runTo(Stage::Scheduled))
-    return 1;
-  timing.step("fuse and schedule");
-  if (!compilation.runTo(Stage::Tiled))
-    return 1;
-  timing.step("tiles");
-  // Before any code is made: a faulty tokenizer is told at once.
-  std::optional<TokenizerTable> tokenizer;
-  if (std::string path = modelText(compilation.module(), "tokenizer"); !path.empty()) {
-    Result<TokenizerTable> table = tokenizerTable(path, compilation.info());
-    if (!table)
-      return reportError(table.error());
-    for (const std::string &warning : table->warnings)
-      llvm::errs() << "heed: warning: " << warning << '\n';
-    tokenizer.emplace(std::move(*table));
-  }
-  timing.step("tokenizer");
-  // What packing needs is declared in the module; keep it from the stages that erase it.
-  mlir::OwningOpRef<mlir::ModuleOp> declared = compilation.module().clone();
-  if (!compilation.runTo(Stage::Vector))
-    return 1;
-  timing.step("vectors");
-  if (!compilation.runTo(Stage::Llvm))
-    return 1;
-  timing.step("lower to llvm");
-
   llvm::LLVMContext context;
-  auto module = translateToLlvm(compilation.module(), context);
-  if (!module)
-    return 3;
-  timing.step("optimise");
+  std::vector<Variant> variants;
+  std::vector<std::unique_ptr<Compilation>> compilations;
+  // What packing needs is declared in the module; keep it from the stages that
+  // erase it.
+  mlir::OwningOpRef<mlir::ModuleOp> declared;
+  std::optional<TokenizerTable> tokenizer;
+  ModelInfo description;
+  llvm::SmallVector<llvm::StringRef> targets;
+  llvm::StringRef(options.target).split(targets, ',');
+  for (llvm::StringRef target : targets) {
+    compilations.push_back(
+        std::make_unique<Compilation>(options, target.trim().str()));
+    Compilation &compilation = *compilations.back();
+    if (!compilation.import())
+      return 1;
+    auto isSame = [&](const Variant &other) {
+      return other.target.getName().getValue() ==
+             compilation.target().getName().getValue();
+    };
+    if (llvm::any_of(variants, isSame))
+      continue;
+    timing.step("read the model");
+    if (!compilation.runTo(Stage::Scheduled))
+      return 1;
+    timing.step("fuse and schedule");
+    if (!compilation.runTo(Stage::Tiled))
+      return 1;
+    timing.step("tiles");
+    if (!declared) {
+      declared = compilation.module().clone();
+      description = compilation.info();
+      // Before any code is made: a faulty tokenizer is told at once.
+      if (std::string path = modelText(*declared, "tokenizer"); !path.empty()) {
+        Result<TokenizerTable> table = tokenizerTable(path, description);
+        if (!table)
+          return reportError(table.error());
+        for (const std::string &warning : table->warnings)
+          llvm::errs() << "heed: warning: " << warning << '\n';
+        tokenizer.emplace(std::move(*table));
+      }
+      timing.step("tokenizer");
+    }
+    addTarget(description, compilation.info());
+    if (!compilation.runTo(Stage::Vector))
+      return 1;
+    timing.step("vectors");
+    if (!compilation.runTo(Stage::Llvm))
+      return 1;
+    timing.step("lower to llvm");
+    variants.push_back(translateToLlvm(compilation.module(), context));
+    if (!variants.back().module)
+      return 3;
+    timing.step("optimise");
+  }
+  // The program takes the first that its CPU can run: the most demanding one.
+  llvm::SmallVector<llvm::StringRef> known = targetNames();
+  auto rank = [&](const Variant &variant) {
+    return llvm::find(known, variant.target.getName().getValue()) -
+           known.begin();
+  };
+  llvm::sort(variants, [&](const Variant &a, const Variant &b) {
+    return rank(a) > rank(b);
+  });
+  auto module = joinVariants(std::move(variants));
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream os(code);
-  if (failed(emitMachineCode(*module, compilation.target(), MachineCode::Object, os)))
+  if (failed(emitMachineCode(*module, MachineCode::Object, os)))
     return 3;
   timing.step("machine code");
   Bytes object(reinterpret_cast<const uint8_t *>(code.data()), code.size());
 
-  std::string output = options.output.empty() ? compilation.info().name : options.output;
+  std::string output =
+      options.output.empty() ? description.name : options.output;
   if (options.emit == "obj") {
-    Result<AtomicFile> file = AtomicFile::create(options.output.empty() ? output + ".o" : output);
+    Result<AtomicFile> file =
+        AtomicFile::create(options.output.empty() ? output + ".o" : output);
     if (!file)
       return reportError(file.error());
     if (Status written = file->append(object); !written)
@@ -159,13 +202,15 @@ int buildCommand(const Options &options) {
       return 3;
     }
   }
-  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base); !linked)
+  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base);
+      !linked)
     return reportError(linked.error());
   timing.step("link");
 
   // The executable is the linked program with the model behind it.
   std::optional<WeightSource> source;
-  if (std::string path = modelText(*declared, "weights"); !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
+  if (std::string path = modelText(*declared, "weights");
+      !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
     Result<WeightSource> opened = WeightSource::open(path);
     if (!opened)
       return reportError(opened.error());
@@ -175,19 +220,25 @@ int buildCommand(const Options &options) {
     Progress progress("packing weights");
     if (Status begun = writer.beginSection(SectionKind::Weights); !begun)
       return begun;
-    return packWeights(*declared, source ? &*source : nullptr, [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
-                       [&](int64_t done, int64_t total) { progress.update(done, total); });
+    return packWeights(
+        *declared, source ? &*source : nullptr,
+        [&](std::span<const uint8_t> bytes) { return writer.write(bytes); },
+        [&](int64_t done, int64_t total) { progress.update(done, total); });
   };
   Result<ModelFileWriter> writer = ModelFileWriter::create(output, base);
   if (!writer)
     return reportError(writer.error());
-  std::string info = compilation.info().encode();
-  if (Status written = writer->section(SectionKind::Info, Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
+  std::string info = description.encode();
+  if (Status written = writer->section(
+          SectionKind::Info,
+          Bytes(reinterpret_cast<const uint8_t *>(info.data()), info.size()));
       !written)
     return reportError(written.error());
   if (tokenizer) {
-    Bytes bytes(reinterpret_cast<const uint8_t *>(tokenizer->bytes.data()), tokenizer->bytes.size());
-    if (Status written = writer->section(SectionKind::Tokenizer, bytes); !written)
+    Bytes bytes(reinterpret_cast<const uint8_t *>(tokenizer->bytes.data()),
+                tokenizer->bytes.size());
+    if (Status written = writer->section(SectionKind::Tokenizer, bytes);
+        !written)
       return reportError(written.error());
   }
   std::optional<ModelFileWriter> beside;
@@ -215,9 +266,13 @@ int buildCommand(const Options &options) {
       uint64_t bytes = 0;
       return llvm::sys::fs::file_size(path, bytes) ? 0 : double(bytes) / 1e6;
     };
-    double program = size(base), tables = tokenizer ? double(tokenizer->bytes.size()) / 1e6 : 0;
-    double weights = beside ? size(output + ".weights") : size(output) - program - tables;
-    llvm::errs() << llvm::format("%8.3f MB code, %.3f MB tokenizer, %.3f MB weights\n", program, tables, weights);
+    double program = size(base),
+           tables = tokenizer ? double(tokenizer->bytes.size()) / 1e6 : 0;
+    double weights =
+        beside ? size(output + ".weights") : size(output) - program - tables;
+    llvm::errs() << llvm::format(
+        "%8.3f MB code, %.3f MB tokenizer, %.3f MB weights\n", program, tables,
+        weights);
   }
   return 0;
 }

@@ -53,7 +53,9 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->capture_default_str();
   build->add_option("-j", options.jobs, "threads of the compiler")->type_name("N");
   build->add_flag("--timing", options.timing, "say how long each stage took");
-  build->footer("Example:\n  heed build examples/sums/sums.yaml -o sums");
+  build->footer("With several targets, joined by commas, the program takes the best that its CPU can run.\n"
+                "Examples:\n  heed build examples/sums/sums.yaml -o sums\n"
+                "  heed build model.yaml --target=x86-64-v3,x86-64-v4,graniterapids -o model");
 
   CLI::App *check = app.add_subcommand("check", "parse, resolve weights and verify; no code");
   addCompileFlags(check, options);

@@ -19,7 +19,7 @@ using namespace mlir;
 
 namespace heed {
 
-Compilation::Compilation(const Options &options) : options(options) {
+Compilation::Compilation(const Options &options, std::string target) : options(options), targetName(std::move(target)) {
   DialectRegistry registry;
   registerAllDialects(registry);
   registry.insert<attn::AttnDialect>();
@@ -29,11 +29,12 @@ Compilation::Compilation(const Options &options) : options(options) {
 }
 
 bool Compilation::import() {
-  machine = namedTarget(&mlirContext, options.target);
+  machine = namedTarget(&mlirContext, targetName);
   if (!machine) {
-    reportError(options.target == "host" ? "this machine has no AVX2: name a target with --target="
-                                         : "unknown target `" + options.target + "`; known are " +
-                                               llvm::join(targetNames(), ", "));
+    reportError(targetName == "host" ? "this machine has no AVX2: name a target with --target="
+                : llvm::StringRef(targetName).contains(',')
+                    ? "several targets are for `heed build`; name one of " + targetName
+                    : "unknown target `" + targetName + "`; known are " + llvm::join(targetNames(), ", "));
     return false;
   }
   if (options.rates != "builtin") {

@@ -15,7 +15,9 @@ enum class Stage { Model, Fused, Scheduled, Tiled, Vector, Llvm };
 /// Runs the stages in order and keeps what later steps need. Every failure has been printed when it returns.
 class Compilation {
 public:
-  explicit Compilation(const Options &options);
+  /// For one of the targets that the options name.
+  Compilation(const Options &options, std::string target);
+  explicit Compilation(const Options &options) : Compilation(options, options.target) {}
 
   /// Reads the model file. Prints all of its errors.
   bool import();
@@ -33,6 +35,7 @@ private:
   bool step(Stage stage);
 
   const Options &options;
+  std::string targetName;
   mlir::MLIRContext mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> ir;
   attn::TargetAttr machine;

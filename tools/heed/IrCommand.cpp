@@ -25,12 +25,14 @@ int irCommand(const Options &options) {
     llvm::outs() << '\n';
   } else {
     llvm::LLVMContext context;
-    auto module = translateToLlvm(compilation.module(), context);
-    if (!module)
+    std::vector<Variant> variants;
+    variants.push_back(translateToLlvm(compilation.module(), context));
+    if (!variants.front().module)
       return 3;
+    auto module = joinVariants(std::move(variants));
     llvm::SmallVector<char, 0> code;
     llvm::raw_svector_ostream os(code);
-    if (failed(emitMachineCode(*module, compilation.target(), MachineCode::Assembly, os)))
+    if (failed(emitMachineCode(*module, MachineCode::Assembly, os)))
       return 3;
     llvm::outs() << os.str();
   }

@@ -1,8 +1,8 @@
 //===- AttentionBench.cpp - The attention kernel's share of the FMA peak --===//
 //
-// heed-attention-bench [filter]: for each case GFLOP/s counted on allowed pairs
-// only (4 head flops each), the share of this CPU's measured FMA peak, the
-// compile time and the error.
+// heed-attention-bench [filter [schedule]]: for each case GFLOP/s counted on
+// allowed pairs only (4 head flops each), the share of this CPU's measured FMA
+// peak, the compile time and the error.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/codegen/attention/Rules.h"
@@ -66,9 +66,28 @@ __attribute__((target("avx2,fma"), noinline)) void fma256(float *out) {
   _mm256_storeu_ps(out, x);
 }
 
-/// GFLOP/s of FMAs in registers.
-double peak(const Machine &machine) {
+__attribute__((target("avx512f,avx512bf16"), noinline)) void
+dot512(float *out) {
+  __m512 sums[24], zero = _mm512_setzero_ps();
+  auto x = (__m512bh)_mm512_loadu_ps(out), y = (__m512bh)_mm512_loadu_ps(out);
+  for (__m512 &sum : sums)
+    sum = zero;
+  for (int i = 0; i < 100000; ++i)
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 24; ++k) {
+      sums[k] = _mm512_dpbf16_ps(sums[k], x, y);
+      asm volatile("" : "+v"(sums[k]));
+    }
+  for (__m512 sum : sums)
+    zero = _mm512_add_ps(zero, sum);
+  _mm512_storeu_ps(out, zero);
+}
+
+/// GFLOP/s of the atom in registers.
+double peak(const Machine &machine, bool bf16) {
   float data[32] = {};
+  if (bf16)
+    return 4 * 16 * 24 * 100000 / best([&] { dot512(data); }) / 1e9;
   if (machine.lanes == 16)
     return 2 * 16 * 24 * 100000 / best([&] { fma512(data); }) / 1e9;
   return 2 * 8 * 12 * 100000 / best([&] { fma256(data); }) / 1e9;
@@ -80,6 +99,7 @@ struct Row {
   Rule rule;
   std::vector<Lengths> lengths;
   std::string schedule;
+  bool bf16 = false;
 };
 } // namespace
 
@@ -119,13 +139,30 @@ int main(int argc, char **argv) {
                     all(),
                     {{2048, 2048}},
                     schedule});
-  for (const Machine &machine : machines()) {
+  size_t plain = rows.size();
+  for (bool tensors : {false, true})
+    for (size_t i = 0; i < plain; ++i) {
+      Row row = rows[i];
+      if (tensors && row.shape.layout == Layout::Cached)
+        continue;
+      row.name = (tensors ? "bf16 " : "bf16 of f32 ") + row.name;
+      row.shape.bf16 = tensors;
+      row.bf16 = true;
+      if (row.schedule.empty())
+        row.schedule = kBf16Schedule;
+      rows.push_back(row);
+    }
+  std::vector<Machine> all = machines();
+  all.push_back(bf16Machine());
+  for (const Machine &machine : all) {
     if (!machine.runsHere())
       continue;
-    double limit = peak(machine);
-    std::printf("%s: FMA peak %.0f GFLOP/s\n", machine.name, limit);
+    bool bf16 = machine.name == bf16Machine().name;
+    double limit = peak(machine, bf16);
+    std::printf("%s: peak %.0f GFLOP/s\n", machine.name, limit);
     for (const Row &row : rows) {
-      if ((row.name + " " + machine.name).find(filter) == std::string::npos)
+      if (row.bf16 != bf16 ||
+          (row.name + " " + machine.name).find(filter) == std::string::npos)
         continue;
       AttentionKernel kernel(row.shape, row.rule, machine, row.schedule);
       AttentionProblem problem(kernel, row.lengths, 1, /*huge=*/false);

@@ -48,6 +48,9 @@ static std::string opText(const Shape &shape, const Rule &rule,
                   "xf32, #attn.axes<[kv, kv_heads, head]>>";
     break;
   }
+  if (shape.bf16)
+    for (std::string *type : {&q, &k})
+      type->replace(type->find("xf32,"), 5, "xbf16,");
   std::string signature = "%q: " + q + ", %k: " + k, operands = "%q, %k",
               types = q + ", " + k;
   if (shape.layout == Layout::Cached) {
@@ -106,8 +109,8 @@ AttentionKernel::AttentionKernel(const Shape &shape, const Rule &rule,
                                  const Machine &machine,
                                  const std::string &schedule)
     : shape(shape), rule(rule),
-      name(std::string(machine.name) + " layout " +
-           std::to_string(int(shape.layout)) + " heads " +
+      name(std::string(machine.name) + (shape.bf16 ? " bf16" : "") +
+           " layout " + std::to_string(int(shape.layout)) + " heads " +
            std::to_string(shape.heads) + "/" + std::to_string(shape.kvHeads) +
            " x " + std::to_string(shape.head) + " " + rule.mask + " " +
            rule.score),
@@ -185,6 +188,18 @@ AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
         std::vector<float> &values = shape.layout == Layout::Cached ? k : v;
         values[keyIndex(segment, 0, random() % keys, true) + d] = 1e30f;
       }
+  auto shorten = [&](std::vector<float> &values) {
+    std::vector<uint16_t> bits;
+    for (float &value : values) {
+      auto word = llvm::bit_cast<uint32_t>(value);
+      word += 0x7fff + (word >> 16 & 1); // to nearest even
+      bits.push_back(static_cast<uint16_t>(word >> 16));
+      value = llvm::bit_cast<float>(word & 0xffff0000);
+    }
+    return bits;
+  };
+  if (shape.bf16)
+    shortQ = shorten(q), shortK = shorten(k), shortV = shorten(v);
   if (kernel.rule.sinks)
     fill(sinks, shape.heads);
   int64_t elements = 1;
@@ -223,7 +238,9 @@ size_t AttentionProblem::keyIndex(size_t segment, int64_t kvHead, int64_t j,
 }
 
 std::vector<float> AttentionProblem::run(int64_t threads) const {
+  bool bf16 = kernel.shape.bf16;
   std::vector<float> out(q.size(), NAN);
+  std::vector<uint16_t> shortOut(bf16 ? q.size() : 0, 0x7fff);
   // Aligned to 64 bytes, and filled with what no result may depend on.
   scratchpad.assign(threads * kernel.scratchBytes / 4 + 32, NAN);
   char *scratch = reinterpret_cast<char *>(
@@ -253,16 +270,16 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
       };
       switch (arg.kind) {
       case Kind::Query:
-        arguments.push_back(constant(q));
+        arguments.push_back(bf16 ? constant(shortQ) : constant(q));
         break;
       case Kind::Key:
-        arguments.push_back(constant(k));
+        arguments.push_back(bf16 ? constant(shortK) : constant(k));
         break;
       case Kind::Value:
-        arguments.push_back(constant(v));
+        arguments.push_back(bf16 ? constant(shortV) : constant(v));
         break;
       case Kind::Out:
-        arguments.push_back(constant(out));
+        arguments.push_back(bf16 ? constant(shortOut) : constant(out));
         break;
       case Kind::Cache:
         arguments.push_back(constant(k));
@@ -328,6 +345,8 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
   if (kernel.joins)
     for (int64_t thread = 0; thread < threads; ++thread)
       call("attention_join", thread);
+  for (size_t i = 0; i < shortOut.size(); ++i)
+    out[i] = llvm::bit_cast<float>(uint32_t(shortOut[i]) << 16);
   return out;
 }
 

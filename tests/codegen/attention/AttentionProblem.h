@@ -44,6 +44,7 @@ struct Rule {
 struct Shape {
   Layout layout = Layout::HeadsMajor;
   int64_t heads = 1, kvHeads = 1, head = 16;
+  bool bf16 = false; // q, k, v and the output; no cache
 };
 
 /// Rows of one batch element or sequence. Tensors need the same for all.
@@ -106,6 +107,8 @@ private:
   std::vector<int32_t> documents;
   std::vector<int64_t> queryStarts, keyStarts, past, slots;
   int64_t capacity = 0, layerOffset = 0, slotStride = 0, cacheElements = 0;
+  // The tensors of a kernel of bf16, in its element.
+  std::vector<uint16_t> shortQ, shortK, shortV;
   mutable std::vector<float> scratchpad;
 };
 

@@ -1,6 +1,7 @@
 //===- KernelRunner.cpp - Compiles functions in memory and calls them -----===//
 #include "tests/codegen/attention/KernelRunner.h"
 #include "codegen/attention/LowerTileOps.h"
+#include "tests/amx/Emulator.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -36,8 +37,8 @@ attn::TargetAttr Machine::attribute(MLIRContext *context) const {
 
 bool Machine::runsHere() const {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  return llvm::all_of(features, [&](const std::string &feature) {
-    return host.lookup(StringRef(feature).drop_front());
+  return llvm::all_of(features, [&](StringRef feature) {
+    return feature.starts_with("+amx") || host.lookup(feature.drop_front());
   });
 }
 
@@ -50,6 +51,28 @@ const std::vector<Machine> &machines() {
       {"x86-64-v3", 8, 16, {"+avx2", "+fma"}},
   };
   return all;
+}
+
+const Machine &bf16Machine() {
+  static const Machine machine = [] {
+    Machine made = machines().front();
+    made.name = "x86-64-v4 + bf16";
+    made.features.push_back("+avx512bf16");
+    return made;
+  }();
+  return machine;
+}
+
+const Machine &amxMachine() {
+  // Every time: Catch2 has a handler of its own for each test.
+  emulateAmx();
+  static const Machine machine = [] {
+    Machine made = bf16Machine();
+    made.name = "AMX";
+    made.features.insert(made.features.end(), {"+amx-tile", "+amx-bf16"});
+    return made;
+  }();
+  return machine;
 }
 
 std::unique_ptr<MLIRContext> makeContext() {

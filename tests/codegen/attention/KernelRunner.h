@@ -35,6 +35,10 @@ struct Machine {
 };
 /// AVX-512 and AVX2 with FMA.
 const std::vector<Machine> &machines();
+/// AVX-512 with BF16, and that with AMX, which every machine of the first kind
+/// runs: emulated where it has none.
+const Machine &bf16Machine();
+const Machine &amxMachine();
 
 /// A context with all dialects that kernels need.
 std::unique_ptr<mlir::MLIRContext> makeContext();

@@ -1,4 +1,4 @@
-//===- NumericsTest.cpp - f32 attention keeps its error contract ----------===//
+//===- NumericsTest.cpp - Attention keeps its error contracts -------------===//
 //
 // The error is counted against the sum of p |v| of its row.
 // `heed-attention-tests
@@ -68,4 +68,22 @@ TEST_CASE("the error of f32 attention stays within the contract",
       }
     }
   }
+}
+
+TEST_CASE("the error of bf16 stays within the contract", "[numerics]") {
+  for (auto [machine, schedule] : {std::pair(&bf16Machine(), kBf16Schedule),
+                                   std::pair(&amxMachine(), kAmxSchedule)})
+    for (bool tensors : {false, true}) {
+      if (!machine->runsHere())
+        continue;
+      AttentionKernel kernel({Layout::HeadsMajor, 1, 1, 64, tensors}, all(),
+                             *machine, schedule);
+      for (int64_t keys : {256, 2048}) {
+        AttentionProblem problem(kernel, {{96, keys}}, 3, /*huge=*/false);
+        INFO(machine->name << (tensors ? ", tensors of bf16, "
+                                       : ", tensors of f32, ")
+                           << keys << " keys");
+        CHECK(problem.error(problem.run(1)) <= 5e-3);
+      }
+    }
 }

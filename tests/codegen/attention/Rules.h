@@ -20,6 +20,14 @@ inline const char kWindowBounds[] =
     "#attn.tile_loop<partial, from ()[s0, s1, s2, s3] -> (s0 + 1, s0 - s3 + 1) "
     "to ()[s0, s1, s2, s3] -> (s1, s2)>]>";
 
+/// The schedules of dpbf16 and of AMX.
+inline const char kAmxSchedule[] =
+    "#attn.attention_schedule<atom = \"amx_bf16\", queries = 32, keys = 128, "
+    "key_tile = 32, head_tile = 32>";
+inline const char kBf16Schedule[] =
+    "#attn.attention_schedule<atom = \"dpbf16\", queries = 48, keys = 128, "
+    "key_tile = 8, head_tile = 8>";
+
 inline Rule all() { return {}; }
 inline Rule causal() {
   Rule rule;

@@ -1,0 +1,40 @@
+//===- AmxTiles.h - Short words for the tiles of AMX ----------------------===//
+//
+// A tile is 16 rows of 64 bytes. The product of bf16 is, for 16 rows of A, 32
+// deep, and 16 columns of B,
+//
+//   c[i, j] += sum over k < 32 of a[i, k] b[k / 2, 2 j + k % 2]
+//
+// so that B is in pairs of k, as dpbf16 wants it (Pairs.h).
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "mlir/IR/Builders.h"
+
+namespace heed {
+
+struct AmxTiles {
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+  using Value = mlir::Value;
+
+  /// Rows of a tile, and columns of 4 bytes.
+  static constexpr int64_t kSide = 16;
+  /// bf16 of a row: the depth of one product.
+  static constexpr int64_t kDepth = 32;
+
+  Value zero() const;
+  /// Rows lie `rowBytes` apart from byte `at` of a memref's memory.
+  Value load(Value memref, Value at, Value rowBytes) const;
+  void store(Value tile, Value memref, Value at, Value rowBytes) const;
+  /// c + a b, of bf16, in f32.
+  Value dotBf16(Value c, Value a, Value b) const;
+
+private:
+  Value pointer(Value memref, Value at) const;
+  Value number(int64_t value) const;
+  Value asI64(Value index) const;
+};
+
+} // namespace heed

@@ -1,0 +1,100 @@
+//===- TilePacking.cpp - Keys and values as the atoms of bf16 read them ---===//
+#include "codegen/Pairs.h"
+#include "codegen/attention/TileAmx.h"
+
+using namespace mlir;
+
+namespace heed::attn {
+
+/// `length` elements of a row as bf16.
+static Value loadBf16(const TileCode &c, Value memref, Value row, Value d,
+                      int64_t length) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  Value loaded = vector::LoadOp::create(
+      c.b, c.loc, VectorType::get(length, element), memref, ValueRange{row, d});
+  if (element.isBF16())
+    return loaded;
+  return arith::TruncFOp::create(
+      c.b, c.loc, VectorType::get(length, c.b.getBF16Type()), loaded);
+}
+
+/// Calls body for blocks of `length` features that cover the head; the last may
+/// overlap the one before.
+static void forBlocks(const TileCode &c, int64_t head, int64_t length,
+                      llvm::function_ref<void(Value d)> body) {
+  int64_t whole = head - head % length;
+  c.loop(c.index(0), c.index(whole), length, {}, [&](Value d, ValueRange) {
+    body(d);
+    return TileCode::Values();
+  });
+  if (whole < head)
+    body(c.index(head - length));
+}
+
+void lowerTile(TilePackKeysOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  int64_t head = op.getK().getType().getDimSize(1),
+          padded = op.getKp().getType().getDimSize(1);
+  c.loop(c.index(0), op.getCount(), 1, {}, [&](Value key, ValueRange) {
+    Value row = c.addIndex(op.getFrom(), key);
+    forBlocks(c, head, c.lanes, [&](Value d) {
+      vector::StoreOp::create(b, c.loc, loadBf16(c, op.getK(), row, d, c.lanes),
+                              op.getKp(), ValueRange{key, d});
+    });
+    if (padded > head) {
+      auto type = VectorType::get(padded - head, b.getBF16Type());
+      Value zeros = arith::ConstantOp::create(b, c.loc, b.getZeroAttr(type));
+      vector::StoreOp::create(b, c.loc, zeros, op.getKp(),
+                              ValueRange{key, c.index(head)});
+    }
+    return TileCode::Values();
+  });
+}
+
+/// [key / 2, 2 d + key % 2]: pairs of keys for dpbf16.
+static void packPairs(TilePackValuesOp op, const TileCode &c) {
+  Pairs pairs{c};
+  int64_t head = op.getV().getType().getDimSize(1);
+  // Rows of bf16 are joined by one permute for each 32 features, rows of f32 on
+  // their way through the conversion.
+  bool isBf16 = op.getV().getType().getElementType().isBF16();
+  auto join = [&](Value first, Value second, Value to) {
+    forBlocks(c, head, c.lanes, [&](Value d) {
+      auto load = [&](Value row) -> Value {
+        if (!row)
+          return arith::ConstantOp::create(
+              c.b, c.loc,
+              c.b.getZeroAttr(VectorType::get(
+                  c.lanes, op.getV().getType().getElementType())));
+        if (isBf16)
+          return loadBf16(c, op.getV(), row, d, c.lanes);
+        return c.load(op.getV(), {row, d});
+      };
+      Value x = load(first), y = load(second);
+      pairs.store(isBf16 ? pairs.interleave(x, y) : pairs.of(x, y), op.getVp(),
+                  {to, c.mulIndex(d, 2)});
+    });
+  };
+  Value odd = c.remIndex(op.getCount(), 2),
+        even = c.subIndex(op.getCount(), odd);
+  c.loop(c.index(0), even, 2, {}, [&](Value key, ValueRange) {
+    Value row = c.addIndex(op.getFrom(), key);
+    join(row, c.addIndex(row, 1), c.divIndex(key, 2));
+    return TileCode::Values();
+  });
+  // A weight of 0 does not silence what lies behind the last key: zeros do.
+  auto last = scf::IfOp::create(c.b, c.loc, c.lessIndex(c.index(0), odd));
+  OpBuilder::InsertionGuard guard(c.b);
+  c.b.setInsertionPoint(last.thenBlock()->getTerminator());
+  join(c.addIndex(op.getFrom(), even), Value(), c.divIndex(even, 2));
+}
+
+void lowerTile(TilePackValuesOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  if (op.getAtom() == kAmx)
+    amxPackValues(op, c);
+  else
+    packPairs(op, c);
+}
+
+} // namespace heed::attn

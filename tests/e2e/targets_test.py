@@ -1,0 +1,104 @@
+"""Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX (emulated where there is none)."""
+import os
+import pathlib
+import subprocess
+import unittest
+
+from support import BUILD, HEED, ORACLE, SOURCE, EndToEnd, Model, read_npy, run
+
+FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
+AMX = "amx_bf16" in FLAGS
+SUMS = "examples/sums/sums.yaml"
+TOUR = ["03-masked", "05-grouped", "07-sliding-window", "08-score-rules", "09-decoder-block"]
+# Tails of tiles of every size.
+SIZES = [1, 17, 150, 300]
+
+
+class Targets(EndToEnd):
+    def test_the_best_that_the_cpu_can_run(self):
+        program = self.build(SUMS, "--target=x86-64-v3,graniterapids,x86-64-v4")
+        self.assertEqual(run(program, "generate", "12+30=").stdout, b"42\n")
+        best = "graniterapids" if AMX else "x86-64-v4" if "avx512vl" in FLAGS else "x86-64-v3"
+        self.assertIn(best, run(program, "info").stdout.decode())
+
+    def test_two_old_targets_answer_alike(self):
+        program = self.build(SUMS, "--target=x86-64-v3,x86-64-v3")
+        self.assertEqual(run(program, "generate", "999+1=").stdout, b"1000\n")
+
+    def refused(self, code, words, *command):
+        done = run(*command, check=False)
+        text = done.stderr.decode()
+        self.assertEqual((done.returncode, done.stdout, text.count("\n")), (code, b"", 1), text)
+        for word in words:
+            self.assertIn(word, text)
+
+    @unittest.skipIf(AMX, "this CPU has all that heed can compile for")
+    def test_no_target_fits(self):
+        program = self.build(SUMS, "--target=graniterapids")
+        self.refused(3, ["compiled for graniterapids", "lacks amx-tile" if "avx512_bf16" in FLAGS else "lacks"],
+                     program, "generate", "1+1=")
+
+    def test_a_list_with_an_unknown_target(self):
+        self.refused(1, ["znver9", "x86-64-v4"], HEED, "build", SOURCE / SUMS, "--target=x86-64-v3,znver9", "-o", self.folder / "x")
+        self.refused(1, ["several targets", "heed build"], HEED, "ir", SOURCE / SUMS, "--target=x86-64-v3,x86-64-v4")
+        self.assertFalse((self.folder / "x").exists())
+
+    # Bf16
+
+    def compare(self, path, program, environment=None):
+        """Against the oracle in f64, which knows no bf16: within 2 % of the largest output."""
+        model = Model(path)
+        meaning = self.folder / (path.stem + ".mlir")
+        meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
+        for seed, size in enumerate(SIZES):
+            sizes = {name: size + 9 * i for i, name in enumerate(n for n, s in model.dims.items() if s == "any")}
+            inputs = model.write_inputs(self.folder, sizes, seed)
+            found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
+            expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
+            command = [program, "run", *words("--in", inputs), *words("--out", found)]
+            done = subprocess.run(list(map(str, command)), env={**os.environ, **(environment or {})}, capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
+            for name in model.outputs:
+                right = read_npy(expected[name])
+                most = max(1.0, *map(abs, right.values))
+                self.assertClose(read_npy(found[name]), right, 2e-2 * most, f"{path.stem}: {name} at {sizes}")
+
+    def with_amx(self, program):
+        """How to run a program for AMX here: itself, or a copy that asks for no AMX, with the emulator before it."""
+        if AMX:
+            return program, None
+        asked = b"amx-tile,amx-bf16,amx-int8"
+        code = program.read_bytes()
+        self.assertEqual(code.count(asked), 1)
+        copy = program.with_name(program.name + "-emulated")
+        copy.write_bytes(code.replace(asked, b"," * len(asked)))
+        copy.chmod(0o755)
+        return copy, {"LD_PRELOAD": str(BUILD / "tests/amx/libheed_amx.so")}
+
+    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16")
+    def test_bf16_of_the_tour(self):
+        for name in TOUR:
+            path = SOURCE / "examples/tour" / f"{name}.yaml"
+            self.compare(path, self.build(path, "--numerics=bf16", "--target=znver5"))
+
+    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
+    def test_amx_of_the_tour(self):
+        for name in TOUR:
+            path = SOURCE / "examples/tour" / f"{name}.yaml"
+            program = self.build(path, "--numerics=bf16", "--target=graniterapids")
+            self.compare(path, *self.with_amx(program))
+
+    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
+    def test_amx_adds(self):
+        program, environment = self.with_amx(self.build(SUMS, "--numerics=bf16", "--target=graniterapids"))
+        done = subprocess.run([program, "generate", "12+30="], env={**os.environ, **(environment or {})}, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (0, b"42\n"), done.stderr.decode())
+
+
+def words(flag, files):
+    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+
+
+if __name__ == "__main__":
+    unittest.main()
