@@ -137,6 +137,28 @@ TEST_CASE("check: a leak is seen") {
                                 "tokens do"));
 }
 
+TEST_CASE("check: of a long sequence some outputs are watched") {
+  ModelInfo info = fakeDecoder();
+  info.context = 1024;
+  for (int tokens : {64, 65, 300, 1024}) {
+    Outcome made =
+        Program(info).run("check --tokens " + std::to_string(tokens));
+    INFO(made.out);
+    CHECK(made.exit == 0);
+    CHECK_THAT(made.out, Contains("differs from all at once by at most 0 "));
+  }
+  info.name = "fake-leaky";
+  CHECK_THAT(Program(info).run("check --tokens 300").out,
+             Contains("WRONG outputs up to token 0 change"));
+  info = fakePrefixDecoder();
+  info.context = 1024;
+  CHECK(Program(info).run("check --tokens 300").exit == 0);
+  info.firstCall = fakePrefix - 1;
+  info.chunk = 512; // all in one call
+  CHECK_THAT(Program(info).run("check --tokens 300").out,
+             Contains("WRONG outputs up to token 18 change"));
+}
+
 TEST_CASE("check: damaged weights are seen") {
   Program model(fakeDecoder());
   std::string all = model.folder.read("model");
