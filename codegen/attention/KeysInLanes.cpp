@@ -10,6 +10,9 @@ using namespace mlir;
 namespace heed::attn {
 
 namespace {
+/// Floats of a cache line.
+constexpr int64_t kLine = 64 / sizeof(float);
+
 /// Rows of `head` features, read and written a vector at a time; the last
 /// vector may be cut short.
 struct RowCode : TileCode {
@@ -43,18 +46,17 @@ struct RowCode : TileCode {
   void storeScalar(Value value, Value memref, ValueRange at) const {
     memref::StoreOp::create(b, loc, value, memref, at);
   }
-  /// Asks for rows row … row + count - 1 of keys or values: a few rows of
+  /// Asks for the line of keys or values at feature `d` of `row`: a few rows of
   /// queries wait for memory, not for arithmetic.
-  void prefetch(Value memref, Value row, int64_t count) const {
-    constexpr int64_t line = 64 / sizeof(float);
-    Value last = addIndex(memref::DimOp::create(b, loc, memref, 0), -1);
-    for (int64_t i = 0; i < count; ++i) {
-      Value at = minIndex(addIndex(row, i), last);
-      for (int64_t d = 0; d < head; d += line)
-        memref::PrefetchOp::create(b, loc, memref, ValueRange{at, index(d)},
-                                   /*isWrite=*/false, /*localityHint=*/3,
-                                   /*isDataCache=*/true);
-    }
+  void prefetch(Value memref, Value row, Value d) const {
+    memref::PrefetchOp::create(b, loc, memref, ValueRange{row, d},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  }
+  /// `row`, or the last of all.
+  Value inside(Value memref, Value row) const {
+    Value rows = memref::DimOp::create(b, loc, memref, 0);
+    return minIndex(row, addIndex(rows, -1));
   }
   /// Lanes may be added in any order: it is the same for every call.
   Value reduce(vector::CombiningKind kind, Value x) const {
@@ -221,15 +223,19 @@ private:
 
   /// Scores of the vector of keys from + key …, one vector a row.
   TileCode::Values products(Value key) {
-    TileCode::Values keys;
+    TileCode::Values keys, later;
     Value first = c.addIndex(op.getFrom(), key), last = lastKey();
-    c.prefetch(op.getK(), c.addIndex(first, 2 * c.lanes), c.lanes);
-    for (int64_t i = 0; i < c.lanes; ++i)
+    for (int64_t i = 0; i < c.lanes; ++i) {
       keys.push_back(c.minIndex(c.addIndex(first, i), last));
+      later.push_back(c.inside(op.getK(), c.addIndex(first, 2 * c.lanes + i)));
+    }
     // Several sums a row, or the latency of the FMA bounds a few rows.
     int64_t sets = std::max<int64_t>(1, 8 / rows);
     auto block = [&](Value d, int64_t features, ValueRange carried) {
       TileCode::Values sums = llvm::to_vector_of<Value>(carried), columns;
+      // A few at a time: more than the core can have under way stall it.
+      for (Value kv : later)
+        c.prefetch(op.getK(), kv, d);
       for (Value kv : keys)
         columns.push_back(c.loadVector(op.getK(), {kv, d}, features < c.lanes));
       transpose(c, columns);
@@ -312,8 +318,9 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
         [&](Value key, ValueRange carried) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
-          if (first == 0)
-            c.prefetch(op.getV(), c.addIndex(kv, 4 * c.lanes), 1);
+          Value later = c.inside(op.getV(), c.addIndex(kv, 4 * c.lanes));
+          for (int64_t d = 0; first == 0 && d < c.head; d += kLine)
+            c.prefetch(op.getV(), later, c.index(d));
           for (int64_t v = 0; v < vectors; ++v)
             values.push_back(c.loadVector(op.getV(),
                                           {kv, c.index((first + v) * c.lanes)},

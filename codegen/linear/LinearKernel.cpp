@@ -73,6 +73,13 @@ int64_t unitPanels(FusedLinearOp op) {
   return unit;
 }
 
+/// Where a thread's run of `total` items begins. Every other part is cut at the item above, so that who gets less of one
+/// part gets more of the next.
+Value beginOf(Emit &e, Value total, Value thread, Value threads, size_t part) {
+  Value at = e.mul(total, thread);
+  return e.div(part % 2 ? e.sub(e.add(at, threads), e.index(1)) : at, threads);
+}
+
 LinearScheduleAttr scheduleOf(FusedLinearOp op) {
   if (auto schedule = op.getScheduleAttr())
     return schedule;
@@ -144,14 +151,14 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
                               e.index(blockRows * width)));
 
   bool mayBeAlone = !isEncoder(op);
-  for (const Together &part : parts) {
+  for (auto [number, part] : llvm::enumerate(parts)) {
     int64_t out = 0;
     for (unsigned product : part.products)
       out = std::max(out, cast<WeightType>(op.getWeights()[product].getType()).getShape()[0]);
     int64_t panels = llvm::divideCeil(out, kPanel), units = llvm::divideCeil(panels, unit);
     Value total = e.mul(rowBlocks, units);
-    Value begin = e.div(e.mul(total, kernel.context.thread), kernel.context.threads);
-    Value end = e.div(e.mul(total, e.add(kernel.context.thread, 1)), kernel.context.threads);
+    Value thread = kernel.context.thread, threads = kernel.context.threads;
+    Value begin = beginOf(e, total, thread, threads, number), end = beginOf(e, total, e.add(thread, 1), threads, number);
     e.when(e.less(begin, end), [&] {
       Value firstBlock = e.div(begin, units), lastBlock = e.ceilDiv(end, units);
       e.loop(firstBlock, lastBlock, [&](Value block) {
