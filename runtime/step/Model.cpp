@@ -39,7 +39,7 @@ Result<std::unique_ptr<Model>> Model::open(const std::string &path,
       return Error{concat(path, ": the tokenizer has ",
                           tokenizer->vocabularySize(), " tokens, the model ",
                           model->description.vocabulary)};
-    model->words = *tokenizer;
+    model->words = std::move(*tokenizer);
   }
   if (threads == 0)
     threads = ThreadPool::defaultThreads();

@@ -45,7 +45,7 @@ void PairMerger::encode(std::string_view piece, std::vector<int32_t> &ids) {
     std::pop_heap(candidates.begin(), candidates.end(), std::greater<>());
     uint64_t best = candidates.back();
     candidates.pop_back();
-    const TableMerge &merge = table.merge(static_cast<uint32_t>(best >> 32));
+    TableMerge merge = table.merge(static_cast<uint32_t>(best >> 32));
     uint32_t at = static_cast<uint32_t>(best);
     uint32_t right = parts[at].next;
     // Stale when either side has been merged since it was pushed.

@@ -6,6 +6,9 @@
 
 namespace heed {
 
+static constexpr uint32_t SlotNumberMask = 0xffffff;
+static_assert(MaxSlotEntries < SlotNumberMask);
+
 static Error bad(const char *what) {
   return {std::string("the tokenizer table is damaged: ") + what};
 }
@@ -43,10 +46,10 @@ Result<Table> Table::open(std::span<const std::byte> blob) {
   if (!table.view(head.tokenOffsets, table.offsets) ||
       !table.view(head.tokenBytes, text) ||
       !table.view(head.tokenFlags, table.tokenFlagBytes) ||
-      !table.view(head.tokenSlots, table.slots) ||
       !table.view(head.tokenScores, table.scores) ||
-      !table.view(head.merges, table.mergeList) ||
-      !table.view(head.mergeSlots, table.mergeSlots) ||
+      !(mergeIdBytes(head.tokenCount) == 2
+            ? table.view(head.merges, table.shortMerges)
+            : table.view(head.merges, table.longMerges)) ||
       !table.view(head.byteIds, table.byteIdList) ||
       !table.view(head.wholeTokens, table.wholeList) ||
       !table.view(head.classIndex, table.blockIndex) ||
@@ -59,21 +62,43 @@ Result<Table> Table::open(std::span<const std::byte> blob) {
   table.bytes = text.data();
   if (Status status = table.check(); !status)
     return status.error();
+  table.fillSlots();
   return table;
 }
 
-/// A hash table is a power of two of slots, one of them empty, each index below
-/// `entries`; or it is absent.
-static bool goodSlots(std::span<const uint32_t> slots, size_t entries) {
-  if (slots.empty())
-    return true;
-  uint32_t most = 0;
-  bool empty = false;
-  for (uint32_t slot : slots) {
-    most = std::max(most, slot & SlotIndexMask);
-    empty |= slot == 0;
+Table::Slots::Slots(size_t entries)
+    : slots(std::bit_ceil(entries + entries / 4 + 1)) {}
+
+void Table::Slots::add(uint32_t number, uint32_t hash) {
+  size_t mask = slots.size() - 1, at = hash & mask;
+  while (slots[at] != 0)
+    at = (at + 1) & mask;
+  slots[at] = (hash & ~SlotNumberMask) | (number + 1);
+}
+
+template <typename Match>
+int32_t Table::Slots::find(uint32_t hash, Match isMatch) const {
+  size_t mask = slots.size() - 1;
+  for (size_t at = hash & mask; slots[at] != 0; at = (at + 1) & mask) {
+    if ((slots[at] ^ hash) & ~SlotNumberMask)
+      continue;
+    uint32_t number = (slots[at] & SlotNumberMask) - 1;
+    if (isMatch(number))
+      return static_cast<int32_t>(number);
   }
-  return std::has_single_bit(slots.size()) && empty && most <= entries;
+  return NoToken;
+}
+
+void Table::fillSlots() {
+  auto isFindable = [](uint8_t flags) { return (flags & TokenFindable) != 0; };
+  tokenSlots = Slots(
+      std::count_if(tokenFlagBytes.begin(), tokenFlagBytes.end(), isFindable));
+  for (uint32_t id = 0; id < size(); ++id)
+    if (isFindable(flags(id)))
+      tokenSlots.add(id, finishHash(hashBytes(token(id))));
+  mergeSlots = Slots(merges());
+  for (uint32_t rank = 0; rank < merges(); ++rank)
+    mergeSlots.add(rank, hashPair(merge(rank).left, merge(rank).right));
 }
 
 Status Table::check() const {
@@ -106,11 +131,12 @@ Status Table::check() const {
   if (head->kind != TokenizerKind::ByteBpe && special.unk == NoToken)
     return bad("the unknown token is missing");
 
-  for (const TableMerge &merge : mergeList)
-    if (!isToken(merge.left) || !isToken(merge.right) || !isToken(merge.result))
-      return bad("a merge's id");
-  if (!goodSlots(slots, count) || !goodSlots(mergeSlots, mergeList.size()))
-    return bad("a hash slot");
+  if ((shortMerges.size() + longMerges.size()) % 3 != 0 ||
+      merges() > MaxSlotEntries)
+    return bad("the number of merges");
+  if (!std::all_of(shortMerges.begin(), shortMerges.end(), isToken) ||
+      !std::all_of(longMerges.begin(), longMerges.end(), isToken))
+    return bad("a merge's id");
   if (!byteIdList.empty() && byteIdList.size() != 256)
     return bad("the number of byte tokens");
   if (!std::all_of(byteIdList.begin(), byteIdList.end(), mayBeToken))
@@ -141,39 +167,17 @@ Status Table::check() const {
 int32_t Table::findHashed(std::string_view body, std::string_view prefix,
                           uint32_t hash) const {
   size_t size = prefix.size() + body.size();
-  if (slots.empty())
-    return NoToken;
-  hash = finishHash(hash);
-  size_t mask = slots.size() - 1;
-  for (size_t at = hash & mask; slots[at] != 0; at = (at + 1) & mask) {
-    if ((slots[at] ^ hash) & ~SlotIndexMask)
-      continue;
-    uint32_t id = (slots[at] & SlotIndexMask) - 1;
-    if (id >= head->tokenCount)
-      return NoToken;
+  return tokenSlots.find(finishHash(hash), [&](uint32_t id) {
     std::string_view bytes = token(id);
-    if (bytes.size() == size && bytes.starts_with(prefix) &&
-        bytes.substr(prefix.size()) == body)
-      return static_cast<int32_t>(id);
-  }
-  return NoToken;
+    return bytes.size() == size && bytes.starts_with(prefix) &&
+           bytes.substr(prefix.size()) == body;
+  });
 }
 
 int32_t Table::mergeRank(uint32_t left, uint32_t right) const {
-  if (mergeSlots.empty())
-    return NoToken;
-  uint32_t hash = hashPair(left, right);
-  size_t mask = mergeSlots.size() - 1;
-  for (size_t at = hash & mask; mergeSlots[at] != 0; at = (at + 1) & mask) {
-    if ((mergeSlots[at] ^ hash) & ~SlotIndexMask)
-      continue;
-    uint32_t rank = (mergeSlots[at] & SlotIndexMask) - 1;
-    if (rank >= mergeList.size())
-      return NoToken;
-    if (mergeList[rank].left == left && mergeList[rank].right == right)
-      return static_cast<int32_t>(rank);
-  }
-  return NoToken;
+  return mergeSlots.find(hashPair(left, right), [&](uint32_t rank) {
+    return merge(rank).left == left && merge(rank).right == right;
+  });
 }
 
 std::string_view Table::mapped(char32_t character) const {

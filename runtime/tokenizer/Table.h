@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace heed {
 
@@ -77,6 +78,8 @@ enum TokenFlags : uint8_t {
   TokenWhole = 2,
   /// Stands for one raw byte.
   TokenByte = 4,
+  /// Found by its bytes (Table::find).
+  TokenFindable = 8,
 };
 
 /// Bits of a character's class.
@@ -91,7 +94,7 @@ enum CharClass : uint8_t {
 };
 
 inline constexpr char TableMagic[8] = {'h', 'e', 'e', 'd', 't', 'o', 'k', 'n'};
-inline constexpr uint32_t TableVersion = 2;
+inline constexpr uint32_t TableVersion = 3;
 inline constexpr int32_t NoToken = -1;
 
 /// `offset` from the blob's first byte, `size` in bytes.
@@ -124,10 +127,8 @@ struct TableHeader {
   TableSection tokenOffsets; // u32[tokenCount + 1] into tokenBytes
   TableSection tokenBytes;
   TableSection tokenFlags;  // u8[tokenCount]
-  TableSection tokenSlots;  // hash table: token bytes -> id
   TableSection tokenScores; // f32[tokenCount], unigram and SentencePiece BPE
-  TableSection merges;      // TableMerge[], the index is the rank
-  TableSection mergeSlots;  // hash table: (left, right) -> rank
+  TableSection merges;      // left, right, result, by rank; see mergeIdBytes()
   TableSection byteIds;     // i32[256]
   TableSection wholeTokens; // u32[]: ids found in text, sorted by their bytes
   TableSection classIndex;  // u16[0x110000 / 128], a block's number
@@ -143,6 +144,11 @@ struct TableMerge {
   uint32_t left, right, result;
 };
 
+/// Bytes of an id in the table's merges: u16 or u32.
+constexpr uint32_t mergeIdBytes(uint32_t tokenCount) {
+  return tokenCount <= 0x10000 ? 2 : 4;
+}
+
 /// What a character becomes: UTF-8 in mappingBytes, possibly empty.
 struct TableMapping {
   uint32_t character, offset, size;
@@ -151,12 +157,8 @@ struct TableMapping {
 inline constexpr uint32_t ClassBlockSize = 128;
 inline constexpr uint32_t CharacterCount = 0x110000;
 
-/// Hash tables: a power of two of slots with at least one of them empty, linear
-/// probing. A slot is 0 when empty, else (index + 1) in the low 24 bits and the
-/// hash's top byte in the high 8, so that most misses end without a look at the
-/// entry itself.
-inline constexpr uint32_t SlotIndexMask = 0xffffff;
-inline constexpr uint32_t MaxSlotEntries = SlotIndexMask - 1;
+/// Tokens and merges are numbered in 24 bits: see Table::Slots.
+inline constexpr uint32_t MaxSlotEntries = 0xfffffe;
 
 constexpr uint32_t hashBytes(std::string_view bytes,
                              uint32_t state = 2166136261u) {
@@ -172,11 +174,13 @@ constexpr uint32_t hashPair(uint32_t left, uint32_t right) {
   return finishHash(left * 0x9e3779b1u + right * 0xc2b2ae35u);
 }
 
-/// A view of a checked blob; the bytes must outlive it.
+/// A view of a checked blob, whose bytes must outlive it, and the hash tables
+/// over it.
 class Table {
 public:
-  /// Checks the whole blob in one pass. Errors: not 8-aligned, wrong magic or
-  /// version, cut short, an offset, id or slot out of range.
+  /// Checks the whole blob in one pass, and hashes its tokens and merges (half
+  /// a millisecond for 50,000). Errors: not 8-aligned, wrong magic or version,
+  /// cut short, an offset, id or slot out of range.
   static Result<Table> open(std::span<const std::byte> blob);
 
   const TableHeader &header() const { return *head; }
@@ -201,7 +205,16 @@ public:
                      uint32_t hash) const;
   /// The rank of the merge of two tokens, or NoToken.
   int32_t mergeRank(uint32_t left, uint32_t right) const;
-  const TableMerge &merge(uint32_t rank) const { return mergeList[rank]; }
+  TableMerge merge(uint32_t rank) const {
+    if (!shortMerges.empty())
+      return {shortMerges[3 * rank], shortMerges[3 * rank + 1],
+              shortMerges[3 * rank + 2]};
+    return {longMerges[3 * rank], longMerges[3 * rank + 1],
+            longMerges[3 * rank + 2]};
+  }
+  uint32_t merges() const {
+    return static_cast<uint32_t>(shortMerges.size() + longMerges.size()) / 3;
+  }
   /// The token of one raw byte, or NoToken.
   int32_t byteToken(uint8_t byte) const {
     return byteIdList.empty() ? NoToken : byteIdList[byte];
@@ -228,16 +241,35 @@ public:
   std::span<const std::byte> chatSection() const;
 
 private:
+  /// A hash table of numbers: a power of two of slots of which at most 4/5 are
+  /// taken, linear probing. A slot is 0 when empty, else (number + 1) in the
+  /// low 24 bits and the hash's top byte in the high 8, so that most misses end
+  /// without a look at the entry itself.
+  class Slots {
+  public:
+    explicit Slots(size_t entries = 0);
+    void add(uint32_t number, uint32_t hash);
+    /// The first number with this hash for which isMatch(number), or NoToken.
+    template <typename Match> int32_t find(uint32_t hash, Match isMatch) const;
+
+  private:
+    std::vector<uint32_t> slots;
+  };
+
   template <typename T>
   bool view(TableSection section, std::span<const T> &out);
   Status check() const;
+  void fillSlots();
 
   const std::byte *base = nullptr;
   const TableHeader *head = nullptr;
-  std::span<const uint32_t> offsets, slots, mergeSlots, wholeList;
+  std::span<const uint32_t> offsets, wholeList;
   std::span<const uint8_t> tokenFlagBytes, blocks;
   std::span<const float> scores;
-  std::span<const TableMerge> mergeList;
+  // One of them is empty.
+  std::span<const uint16_t> shortMerges;
+  std::span<const uint32_t> longMerges;
+  Slots tokenSlots, mergeSlots;
   std::span<const int32_t> byteIdList;
   std::span<const uint16_t> blockIndex;
   std::span<const TableMapping> mappings;

@@ -16,7 +16,7 @@ Result<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
   Result<Table> table = Table::open(blob);
   if (!table)
     return table.error();
-  return Tokenizer(*table);
+  return Tokenizer(std::move(*table));
 }
 
 static void encodeChars(const Table &table, std::string_view text,

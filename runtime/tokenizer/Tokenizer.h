@@ -73,7 +73,7 @@ public:
   const Table &data() const { return table; }
 
 private:
-  explicit Tokenizer(Table table) : table(table) {}
+  explicit Tokenizer(Table table) : table(std::move(table)) {}
   void encodePlain(std::string_view text, bool prefix,
                    std::vector<int32_t> &ids, size_t enough) const;
   void encodeParts(std::span<const TextPart> parts, std::vector<int32_t> &ids,

@@ -1,5 +1,6 @@
 //===- TableTests.cpp - Tables that are damaged, texts that are hostile ---===//
 #include "codegen/pack/tokenizer/BuildTokenizer.h"
+#include "codegen/pack/tokenizer/TableWriter.h"
 #include "runtime/tokenizer/ChatTemplate.h"
 #include "tests/runtime/TestFiles.h"
 #include "tests/tokenizer/Support.h"
@@ -99,8 +100,8 @@ TEST_CASE("a table says what is wrong with it", "[table]") {
         prefix + "the vocabulary's size");
   CHECK(error([](TableHeader &h) { h.special.eos = 1 << 20; }) ==
         prefix + "a special token's id");
-  CHECK(error([](TableHeader &h) { h.mergeSlots.size -= 4; }) ==
-        prefix + "a hash slot");
+  CHECK(error([](TableHeader &h) { h.merges.size -= 4; }) ==
+        prefix + "the number of merges");
   CHECK(error([](TableHeader &h) { h.byteIds.size -= 4; }) ==
         prefix + "the number of byte tokens");
   CHECK(error([](TableHeader &h) { h.kind = TokenizerKind(77); }) ==
@@ -122,6 +123,35 @@ TEST_CASE("random bytes go through every tokenizer", "[table]") {
       if (built->kind() == TokenizerKind::ByteBpe)
         CHECK(std::equal(two.begin(), two.end(), ids.begin()));
     }
+  }
+}
+
+/// Bytes, then fillers, then "ab" and "abc" as the last two ids: `count`
+/// tokens.
+static TokenizerModel twoMerges(uint32_t count) {
+  TokenizerModel model;
+  for (uint32_t id = 0; id < count; ++id) {
+    bool isByte = id < 256;
+    model.names.push_back("token " + std::to_string(id));
+    model.bytes.push_back(isByte ? std::string(1, static_cast<char>(id))
+                                 : model.names.back());
+    model.tokenFlags.push_back(isByte ? TokenByte : 0);
+  }
+  model.bytes[count - 2] = "ab";
+  model.bytes[count - 1] = "abc";
+  model.merges = {{'a', 'b', count - 2}, {count - 2, 'c', count - 1}};
+  return model;
+}
+
+TEST_CASE("merges of few and of many tokens", "[table]") {
+  // The last vocabulary whose ids have 16 bits, and the first one over it.
+  for (uint32_t count : {300u, 0x10000u, 0x10001u, 70'000u}) {
+    std::vector<char> table = writeTable(twoMerges(count));
+    Result<Tokenizer> opened = Tokenizer::open(std::as_bytes(std::span(table)));
+    REQUIRE(opened);
+    int32_t last = static_cast<int32_t>(count) - 1;
+    CHECK(opened->encode("xabcab") ==
+          std::vector<int32_t>{'x', last, last - 1});
   }
 }
 

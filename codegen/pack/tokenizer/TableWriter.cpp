@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <optional>
 
 namespace heed {
 
@@ -32,36 +32,21 @@ public:
 
 } // namespace
 
-/// Places entries by their hashes; at most 4/5 of the slots are taken.
-template <typename Hash>
-static std::vector<uint32_t> makeSlots(const std::vector<uint32_t> &entries,
-                                       Hash hashOf) {
-  size_t size = std::bit_ceil(entries.size() + entries.size() / 4 + 1);
-  std::vector<uint32_t> slots(size, 0);
-  for (uint32_t entry : entries) {
-    uint32_t hash = hashOf(entry);
-    size_t at = hash & (size - 1);
-    while (slots[at] != 0)
-      at = (at + 1) & (size - 1);
-    slots[at] = (hash & ~SlotIndexMask) | (entry + 1);
-  }
-  return slots;
-}
-
-/// The tokens that are found by their bytes. Byte-level BPE finds its tokens by
-/// merging; SentencePiece never gives special, byte and unused ones for a text.
-static std::vector<uint32_t> findableTokens(const TokenizerModel &model) {
+/// The model's, and which tokens are found by their bytes. Byte-level BPE finds
+/// its tokens by merging; SentencePiece never gives special, byte and unused
+/// ones for a text.
+static std::vector<uint8_t> tokenFlags(const TokenizerModel &model) {
   bool byMerging =
       model.kind == TokenizerKind::ByteBpe && !(model.flags & WholePieceFirst);
   bool scored = !model.scores.empty();
-  std::vector<uint32_t> ids;
-  for (uint32_t id = 0; !byMerging && id < model.bytes.size(); ++id) {
-    bool never = (model.tokenFlags[id] & (TokenSpecial | TokenByte)) ||
+  std::vector<uint8_t> flags = model.tokenFlags;
+  for (size_t id = 0; !byMerging && id < flags.size(); ++id) {
+    bool never = (flags[id] & (TokenSpecial | TokenByte)) ||
                  (!model.unused.empty() && model.unused[id]);
     if (!scored || !never)
-      ids.push_back(id);
+      flags[id] |= TokenFindable;
   }
-  return ids;
+  return flags;
 }
 
 static std::vector<uint32_t> sortedWholeTokens(const TokenizerModel &model) {
@@ -86,10 +71,10 @@ static uint8_t wantedClasses(const TokenizerModel &model) {
 
 /// Of the normal tokens: an unknown character scores below them.
 static float lowestScore(const TokenizerModel &model,
-                         const std::vector<uint32_t> &findable) {
+                         const std::vector<uint8_t> &flags) {
   std::optional<float> lowest;
-  for (uint32_t id : findable)
-    if (!(model.tokenFlags[id] & TokenWhole))
+  for (size_t id = 0; id < flags.size(); ++id)
+    if ((flags[id] & TokenFindable) && !(flags[id] & TokenWhole))
       lowest = std::min(lowest.value_or(model.scores[id]), model.scores[id]);
   return lowest.value_or(0);
 }
@@ -106,17 +91,12 @@ static void addTokens(Blob &blob, TableHeader &head,
   }
   head.tokenOffsets = blob.add(offsets);
   head.tokenBytes = blob.add(bytes);
-  head.tokenFlags = blob.add(model.tokenFlags);
+  std::vector<uint8_t> flags = tokenFlags(model);
+  head.tokenFlags = blob.add(flags);
   head.wholeTokens = blob.add(sortedWholeTokens(model));
-
-  std::vector<uint32_t> findable = findableTokens(model);
-  if (!findable.empty())
-    head.tokenSlots = blob.add(makeSlots(findable, [&](uint32_t id) {
-      return finishHash(hashBytes(model.bytes[id]));
-    }));
   if (!model.scores.empty()) {
     head.tokenScores = blob.add(model.scores);
-    head.lowestScore = lowestScore(model, findable);
+    head.lowestScore = lowestScore(model, flags);
   }
   if (model.kind == TokenizerKind::ByteBpe || (model.flags & ByteFallback)) {
     std::vector<int32_t> byteIds(256, model.missingByte);
@@ -128,14 +108,13 @@ static void addTokens(Blob &blob, TableHeader &head,
   }
 }
 
-static void addMergeTable(Blob &blob, TableHeader &head,
-                          const TokenizerModel &model) {
-  std::vector<uint32_t> ranks(model.merges.size());
-  std::iota(ranks.begin(), ranks.end(), 0);
-  head.merges = blob.add(model.merges);
-  head.mergeSlots = blob.add(makeSlots(ranks, [&](uint32_t rank) {
-    return hashPair(model.merges[rank].left, model.merges[rank].right);
-  }));
+template <typename Id>
+static TableSection addMerges(Blob &blob, const TokenizerModel &model) {
+  std::vector<Id> ids;
+  for (const TableMerge &merge : model.merges)
+    for (uint32_t id : {merge.left, merge.right, merge.result})
+      ids.push_back(static_cast<Id>(id));
+  return blob.add(ids);
 }
 
 std::vector<char> writeTable(const TokenizerModel &model,
@@ -155,8 +134,9 @@ std::vector<char> writeTable(const TokenizerModel &model,
 
   Blob blob(sizeof(TableHeader));
   addTokens(blob, head, model);
-  if (!model.merges.empty())
-    addMergeTable(blob, head, model);
+  head.merges = mergeIdBytes(head.tokenCount) == 2
+                    ? addMerges<uint16_t>(blob, model)
+                    : addMerges<uint32_t>(blob, model);
   head.charTrie = blob.add(model.charTrie);
   head.charTexts = blob.add(model.charTexts);
   if (uint8_t wanted = wantedClasses(model)) {
