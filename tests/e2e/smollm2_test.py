@@ -1,5 +1,6 @@
 """SmolLM2-135M from its GGUF against transformers in f64 on the same dequantised weights (tests/golden/smollm2)."""
 import json
+import re
 import struct
 import unittest
 
@@ -23,6 +24,10 @@ class SmolLM2(EndToEnd):
             for position in positions:
                 file.seek(start + 4 * VOCABULARY * position)
                 yield struct.unpack(f"<{VOCABULARY}f", file.read(4 * VOCABULARY))
+
+    def test_the_executable_is_small(self):
+        weights = int(re.search(r"^weights bytes +(\d+)$", run(self.program, "info").stdout.decode(), re.M)[1])
+        self.assertLess(self.program.stat().st_size - weights, 2_000_000)
 
     def test_logits_equal_the_goldens(self):
         for prompt in range(8):
