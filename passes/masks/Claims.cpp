@@ -4,7 +4,6 @@
 
 using namespace heed::masks;
 using namespace mlir;
-using heed::certificate::Claim;
 
 static std::string inWords(AffineExpr expr, ArrayRef<std::string> names) {
   std::string text;
@@ -13,81 +12,71 @@ static std::string inWords(AffineExpr expr, ArrayRef<std::string> names) {
   return text;
 }
 
-/// `a; b .. c; d if e`.
+/// `kv >= a and kv < b and …`.
 static std::string inWords(const KeyRange &range, ArrayRef<std::string> names) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  auto list = [&](AffineMap map) {
-    llvm::interleave(
-        map.getResults(), os, [&](AffineExpr e) { os << inWords(e, names); },
-        "; ");
-  };
-  list(range.lower);
-  os << " .. ";
-  list(range.upper);
-  if (range.guard || range.filter)
-    os << " if ";
+  for (auto [map, sign] :
+       {std::pair(range.lower, "kv >= "), std::pair(range.upper, "kv < ")})
+    for (AffineExpr bound : map.getResults())
+      os << (text.empty() ? "" : " and ") << sign << inWords(bound, names);
   if (range.guard)
-    printSet(os, *range.guard, {}, names);
-  if (range.guard && range.filter)
-    os << " and ";
+    printSet(os << (text.empty() ? "" : " and "), *range.guard, {}, names);
   if (range.filter)
-    printSet(os, *range.filter, {"kv"}, names);
-  return text;
+    printSet(os << (text.empty() ? "" : " and "), *range.filter, {"kv"}, names);
+  return text.empty() ? "all" : text;
 }
 
-Claims heed::masks::claimsOf(const Claim &base, const Causality &causality) {
+std::optional<Parts> heed::masks::partsOf(const Causality &causality) {
   if (causality.verdict != Verdict::Holds)
-    return {};
-  Claim claim = base;
-  claim.kind = "causal";
-  return {claim};
+    return std::nullopt;
+  return Parts{{"most", "0"}};
 }
 
-Claims heed::masks::claimsOf(const Claim &base, const CacheCapacity &cache) {
+std::optional<Parts> heed::masks::partsOf(const CacheCapacity &cache) {
   if (!cache.bounded)
-    return {};
-  Claim claim = base;
-  claim.kind = "cache";
+    return std::nullopt;
+  Parts parts;
   // The first bound of each range: it alone may be more than the range, which
   // the claim does not mind.
   for (const KeyRange &range : cache.ring)
-    claim.rings.push_back(inWords(range.upper.getResult(0) - 1, cache.names));
-  for (const KeyRange &range : cache.pinned)
-    claim.pinned.push_back(inWords(range.upper.getResult(0), cache.names));
+    parts.emplace_back("ring",
+                       inWords(range.upper.getResult(0) - 1, cache.names));
   if (cache.ring.empty())
-    claim.rings.push_back("0");
-  return {claim};
+    parts.emplace_back("ring", "0");
+  for (const KeyRange &range : cache.pinned)
+    parts.emplace_back("pinned",
+                       inWords(range.upper.getResult(0), cache.names));
+  return parts;
 }
 
-Claims heed::masks::claimsOf(const Claim &base, const RowCoverage &rows) {
+std::optional<Parts> heed::masks::partsOf(const RowCoverage &rows,
+                                          const TileBounds &bounds) {
   if (rows.verdict != Verdict::Holds)
-    return {};
-  Claim claim = base;
-  claim.kind = "rows";
-  claim.keys = {"q", "0"};
-  return {claim};
+    return std::nullopt;
+  Parts parts = {{"key", "q"}, {"key", "0"}};
+  // The first key of each range that a tile of the row needs.
+  SmallVector<std::string> names(bounds.names);
+  names[TileBounds::q0] = "q";
+  names[TileBounds::q1] = "(q + 1)";
+  for (const KeyRange &range : bounds.needed)
+    for (AffineExpr first : range.lower.getResults())
+      if (Part part = {"key", inWords(first, names)};
+          !llvm::is_contained(parts, part))
+        parts.push_back(part);
+  return parts;
 }
 
-Claims heed::masks::claimsOf(const Claim &base, const TileBounds &bounds,
-                             const TileOptions &options) {
-  Claim common = base;
-  if (options.maxQueries)
-    common.given.push_back("q1 - q0 <= " + std::to_string(*options.maxQueries));
-  if (options.keysReachTile)
-    common.given.push_back("L >= q1");
-  Claim needed = common;
-  needed.kind = "needed";
-  Claims claims;
-  for (const KeyRange &range : bounds.full) {
-    Claim full = common;
-    full.kind = "full";
-    full.ranges.push_back(inWords(range, bounds.names));
-    needed.ranges.push_back(full.ranges.front());
-    claims.push_back(full);
-  }
+Parts heed::masks::neededParts(const TileBounds &bounds) {
+  Parts parts = fullParts(bounds);
   for (const KeyRange &range : bounds.partial)
-    needed.ranges.push_back(inWords(range, bounds.names));
-  claims.push_back(needed);
-  return claims;
+    parts.emplace_back("range", inWords(range, bounds.names));
+  return parts;
+}
+
+Parts heed::masks::fullParts(const TileBounds &bounds) {
+  Parts parts;
+  for (const KeyRange &range : bounds.full)
+    parts.emplace_back("range", inWords(range, bounds.names));
+  return parts;
 }

@@ -9,19 +9,20 @@
 
 namespace heed::masks {
 
-/// Each function gives the claims that its analysis stands for; none where it
-/// proved nothing. `base` has the mask in the model file's words, the values of
-/// its names and what is given of its symbols, which are called as in the
-/// MaskSet.
-using Claims = std::vector<certificate::Claim>;
+/// The lines of a claim (certificate::Claim::parts) that an analysis stands
+/// for, symbols called as in the MaskSet; nullopt where it proved nothing.
+using Part = std::pair<std::string, std::string>;
+using Parts = std::vector<Part>;
 
-Claims claimsOf(const certificate::Claim &base, const Causality &causality);
-Claims claimsOf(const certificate::Claim &base, const CacheCapacity &cache);
-/// The claim names a key that each row sees: its own, or the first.
-Claims claimsOf(const certificate::Claim &base, const RowCoverage &rows);
-/// One claim that the loops visit every key that is needed, and one for each
-/// full loop.
-Claims claimsOf(const certificate::Claim &base, const TileBounds &bounds,
-                const TileOptions &options);
+/// `ahead`: no key is later than its query.
+std::optional<Parts> partsOf(const Causality &causality);
+/// `cache`
+std::optional<Parts> partsOf(const CacheCapacity &cache);
+/// `rows`: keys of which each row may see one: its own, the first, or where a
+/// range of `bounds` begins.
+std::optional<Parts> partsOf(const RowCoverage &rows, const TileBounds &bounds);
+/// `full`, and `needed`, which has those ranges and the partial ones.
+Parts fullParts(const TileBounds &bounds);
+Parts neededParts(const TileBounds &bounds);
 
 } // namespace heed::masks

@@ -10,9 +10,8 @@ namespace heed {
 /// without one is tested by brute force and marked so. Returns the exit code.
 int writeCertificate(const Options &options, const ModelFacts &facts);
 
-/// Checks that the file's claims are the model's, mask by mask in the words of
-/// the model file, and follows its proofs (passes/masks/certificate). Returns
-/// the exit code.
-int checkCertificate(const Options &options, const ModelFacts &facts);
+/// Makes the claims again from the YAML, without the compiler, and follows the
+/// file's proofs (passes/masks/certificate). Returns the exit code.
+int checkCertificate(const Options &options);
 
 } // namespace heed

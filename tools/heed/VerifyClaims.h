@@ -1,15 +1,18 @@
-//===- VerifyClaims.h - Facts as claims in the words of the model file ----===//
+//===- VerifyClaims.h - Facts as claims of a certificate ------------------===//
 #pragma once
 
-#include "passes/masks/certificate/Checker.h"
+#include "tools/heed/ModelOutline.h"
 #include "tools/heed/VerifyFacts.h"
 
 namespace heed {
 
-/// The claims of a certificate: of each mask, then of each output. The words of
-/// masks and the values of their names are read from the model file. Reports a
-/// file that cannot be read again; nullopt then.
-std::optional<std::vector<certificate::Claim>>
-claimsOfModel(const std::string &path, const ModelFacts &facts);
+/// A claim of the model's certificate, with what the analyses found where they
+/// claim it.
+struct ModelClaim {
+  certificate::Claim claim;
+  bool isMade = false;
+};
+std::vector<ModelClaim> claimsOfModel(const ModelOutline &model,
+                                      const ModelFacts &facts);
 
 } // namespace heed

@@ -2,34 +2,32 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 using namespace heed::certificate;
 
-std::optional<Linear> heed::certificate::combine(const Linear &a, int64_t ka,
-                                                 const Linear &b, int64_t kb) {
-  bool fits = true;
-  auto one = [&](int64_t x, int64_t y) {
-    int64_t left = 0, right = 0, result = 0;
-    fits &= !__builtin_mul_overflow(x, ka, &left) &&
-            !__builtin_mul_overflow(y, kb, &right) &&
-            !__builtin_add_overflow(left, right, &result);
-    return result;
-  };
-  Linear sum;
-  for (size_t v = 0; v < a.coefficients.size() || v < b.coefficients.size();
-       ++v)
-    sum.coefficients.push_back(one(a.at(v), b.at(v)));
-  sum.constant = one(a.constant, b.constant);
-  while (!sum.coefficients.empty() && sum.coefficients.back() == 0)
-    sum.coefficients.pop_back();
-  return fits ? std::optional(sum) : std::nullopt;
+void heed::certificate::require(bool good, const std::string &why) {
+  if (!good)
+    throw Refused{why};
 }
 
-static const Linear One = {{}, 1};
+Linear heed::certificate::combine(const Linear &a, int64_t ka, const Linear &b,
+                                  int64_t kb) {
+  Linear sum(std::max(a.size(), b.size()));
+  for (size_t i = 0; i < sum.size(); ++i) {
+    __int128 exact = __int128(i < a.size() ? a[i] : 0) * ka +
+                     __int128(i < b.size() ? b[i] : 0) * kb;
+    require(exact <= INT64_MAX && exact >= -INT64_MAX, "a number is too large");
+    sum[i] = int64_t(exact);
+  }
+  while (sum.size() > 1 && sum.back() == 0)
+    sum.pop_back();
+  return sum;
+}
 
 void Problem::add(const Formula &formula) {
-  if (formula.kind == Formula::Atom)
-    rows.push_back(formula.atom);
+  if (formula.kind == Formula::AtLeast0)
+    rows.push_back(formula.number);
   else if (formula.kind == Formula::Or)
     alternatives.push_back(formula.parts);
   else
@@ -37,219 +35,156 @@ void Problem::add(const Formula &formula) {
       add(part);
 }
 
-Reader::Value Reader::fail(const std::string &why) {
-  if (error.empty())
-    error = why;
-  next = tokens.size();
-  return {};
-}
-
-Linear Reader::sum(const Linear &a, int64_t ka, const Linear &b, int64_t kb) {
-  std::optional<Linear> result = combine(a, ka, b, kb);
-  if (!result)
-    fail("a number is too large");
-  return result.value_or(Linear());
-}
-
-Formula Reader::negate(const Formula &formula) {
-  if (formula.kind == Formula::Atom) {
-    // not (e >= 0) is -e - 1 >= 0; not (e == 0) is that or e - 1 >= 0.
-    const Linear &e = formula.atom.expression;
-    Formula below{Formula::Atom, {sum(e, -1, One, -1), false}};
-    if (!formula.atom.equality)
-      return below;
-    return {
-        Formula::Or, {}, {below, {Formula::Atom, {sum(e, 1, One, -1), false}}}};
-  }
+Formula heed::certificate::negate(const Formula &formula) {
+  if (formula.kind == Formula::AtLeast0) // not (e >= 0) is -e - 1 >= 0
+    return {Formula::AtLeast0, combine(formula.number, -1, {1}, -1)};
   Formula result{formula.kind == Formula::And ? Formula::Or : Formula::And};
   for (const Formula &part : formula.parts)
     result.parts.push_back(negate(part));
   return result;
 }
 
-bool Reader::take(const std::string &token) {
-  bool found = next < tokens.size() && tokens[next] == token;
-  next += found;
-  return found;
+static Formula compare(const std::string &op, const Linear &a,
+                       const Linear &b) {
+  int64_t least = op == "<" || op == ">" || op == "!=";
+  Formula above{Formula::AtLeast0,
+                combine({least}, -1, combine(b, 1, a, -1), 1)};
+  Formula below{Formula::AtLeast0,
+                combine({least}, -1, combine(a, 1, b, -1), 1)};
+  if (op[0] == '<' || op[0] == '>')
+    return op[0] == '<' ? above : below;
+  return {op == "==" ? Formula::And : Formula::Or, {0}, {above, below}};
 }
 
-Reader::Value Reader::read(const std::string &text) {
-  tokens.clear();
-  next = depth = 0;
-  auto isWord = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
-  for (size_t i = 0, end; i < text.size(); i = end) {
-    end = i + 1;
-    if (std::isspace((unsigned char)text[i]))
-      continue;
-    if (isWord(text[i]))
-      while (end < text.size() && isWord(text[end]))
-        ++end;
-    else if (std::string("<>=!").find(text[i]) != std::string::npos)
-      end += end < text.size() && text[end] == '=';
-    tokens.push_back(text.substr(i, end - i));
-  }
-  Value value = logic(Formula::Or);
-  return next == tokens.size()
-             ? value
-             : fail("unexpected `" + tokens[next] + "` in `" + text + "`");
+static const Formula &expect(bool isNumber, const Formula &value) {
+  require((value.kind == Formula::Number) == isNumber,
+          isNumber ? "a number is expected" : "a condition is expected");
+  return value;
 }
 
-Formula Reader::formula(const std::string &text, bool negated) {
-  Value value = read(text);
-  if (!value.formula)
-    fail("`" + text + "` is a number, not a condition");
-  Formula result = value.formula.value_or(Formula());
-  return negated ? negate(result) : result;
-}
+namespace {
+struct Reader {
+  Problem &problem;
+  std::vector<std::string> tokens = {};
+  size_t next = 0, depth = 0;
 
-Linear Reader::number(const std::string &text) {
-  Value value = read(text);
-  if (value.formula)
-    fail("`" + text + "` is a condition, not a number");
-  return value.number;
-}
-
-Reader::Value Reader::logic(Formula::Kind kind) {
-  auto operand = [&]() -> Value {
-    if (kind == Formula::Or)
-      return logic(Formula::And);
-    bool negated = false;
-    while (take("not"))
-      negated = !negated;
-    Value value = comparison();
-    if (negated && value.formula)
-      value.formula = negate(*value.formula);
+  Formula read(const std::string &text) {
+    auto isWord = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+    for (size_t i = 0, end; i < text.size(); i = end) {
+      end = i + 1;
+      if (isWord(text[i]))
+        while (end < text.size() && isWord(text[end]))
+          ++end;
+      else if (std::string("<>=!").find(text[i]) != std::string::npos)
+        end += end < text.size() && text[end] == '=';
+      if (!std::isspace((unsigned char)text[i]))
+        tokens.push_back(text.substr(i, end - i));
+    }
+    tokens.push_back(""); // the end
+    Formula value = binary(0);
+    require(next + 1 == tokens.size(),
+            "unexpected `" + tokens[next] + "` in `" + text + "`");
     return value;
-  };
-  const std::string word = kind == Formula::Or ? "or" : "and";
-  Value first = operand();
-  while (take(word)) {
-    Value second = operand();
-    if (!first.formula || !second.formula)
-      return fail("`" + word + "` needs conditions");
-    first.formula = Formula{kind, {}, {*first.formula, *second.formula}};
   }
-  return first;
-}
 
-Reader::Value Reader::comparison() {
-  Value left = arithmetic(false);
-  Formula all;
-  for (const char *word = nullptr;; word = nullptr) {
-    for (const char *each : {"<=", "<", ">=", ">", "==", "!="})
-      word = !word && take(each) ? each : word;
-    if (!word)
-      return all.parts.empty() ? left : Value{all};
-    std::string op = word;
-    Value right = arithmetic(false);
-    if (left.formula || right.formula)
-      return fail("`" + op + "` needs numbers");
-    int64_t sign = op[0] == '<' ? 1 : -1;
-    Linear difference = sum(right.number, sign, left.number, -sign);
-    if (op == "<" || op == ">")
-      difference = sum(difference, 1, One, -1);
-    Formula one{Formula::Atom, {difference, op == "==" || op == "!="}};
-    all.parts.push_back(op == "!=" ? negate(one) : one);
-    left = right;
+  bool take(const std::string &token) {
+    bool found = tokens[next] == token;
+    next += found;
+    return found;
   }
-}
-
-Reader::Value Reader::arithmetic(bool isProduct) {
-  auto operand = [&] { return isProduct ? primary() : arithmetic(true); };
-  Value first = operand();
-  while (next < tokens.size()) {
-    std::string op = tokens[next];
-    if (isProduct ? op != "*" && op != "floordiv" && op != "mod"
-                  : op != "+" && op != "-")
-      break;
-    ++next;
-    Value second = operand();
-    if (first.formula || second.formula)
-      return fail("`" + op + "` needs numbers");
-    if (op == "*" && first.number.isConstant())
-      std::swap(first, second);
-    int64_t factor = second.number.constant;
-    if (isProduct && !second.number.isConstant())
-      return fail("`" + op + "` by a variable");
-    if (isProduct && op != "*" && factor <= 0)
-      return fail("`" + op + "` by a number that is not positive");
-    first.number = !isProduct
-                       ? sum(first.number, 1, second.number, op == "+" ? 1 : -1)
-                   : op == "*" ? sum(first.number, factor, {}, 0)
-                               : divide(first.number, factor, op == "mod");
+  std::string word() {
+    require(!tokens[next].empty(), "the text ends too early");
+    return tokens[next++];
   }
-  return first;
-}
 
-Linear Reader::divide(const Linear &dividend, int64_t divisor, bool remainder) {
-  // d = floor(n / m) where 0 <= n - m d <= m - 1.
-  Linear quotient =
-      variable("floor" + std::to_string(problem.variables.size()));
-  Linear rest = sum(dividend, 1, quotient, -divisor);
-  problem.rows.push_back({rest, false});
-  problem.rows.push_back({sum(rest, -1, One, divisor - 1), false});
-  return remainder ? rest : quotient;
-}
-
-Linear Reader::variable(const std::string &name) {
-  auto &all = problem.variables;
-  size_t v = std::find(all.begin(), all.end(), name) - all.begin();
-  if (v == all.size())
-    all.push_back(name);
-  Linear result;
-  result.coefficients.assign(v + 1, 0);
-  result.coefficients[v] = 1;
-  return result;
-}
-
-/// A name, or a look-up.
-Reader::Value Reader::look(std::string token) {
-  if (take("[")) {
-    token += "[" + (next < tokens.size() ? tokens[next++] : "") + "]";
-    if (!take("]"))
-      return fail("`]` expected");
+  Formula binary(size_t level) {
+    static const std::vector<std::set<std::string>> operators = {
+        {"or"},
+        {"and"},
+        {"<", "<=", ">", ">=", "==", "!="},
+        {"+", "-"},
+        {"*", "floordiv", "mod"}};
+    if (level == operators.size())
+      return primary();
+    bool negated = false;
+    while (level == 2 && take("not"))
+      negated = !negated;
+    Formula left = binary(level + 1), chain;
+    while (operators[level].count(tokens[next])) {
+      std::string op = word();
+      Formula right = expect(level >= 2, binary(level + 1));
+      expect(level >= 2, left);
+      if (level < 2) {
+        left = {op == "or" ? Formula::Or : Formula::And, {0}, {left, right}};
+      } else if (level == 2) {
+        chain.parts.push_back(compare(op, left.number, right.number));
+        left = right;
+      } else {
+        left.number = arithmetic(op, left.number, right.number);
+      }
+    }
+    Formula value = chain.parts.empty() ? left : chain;
+    return negated ? negate(expect(false, value)) : value;
   }
-  auto known = defined.find(token);
-  return {{}, known != defined.end() ? known->second : variable(token)};
-}
 
-Reader::Value Reader::primary() {
-  if (next == tokens.size())
-    return fail("the text ends too early");
-  if (++depth > 100)
-    return fail("too deep");
-  std::string token = tokens[next++];
-  Value result;
-  if (token == "(") {
-    result = logic(Formula::Or);
-    if (!take(")"))
-      return fail("`)` expected");
-  } else if (token == "-") {
-    result = primary();
-    if (result.formula)
-      return fail("`-` needs a number");
-    result.number = sum(result.number, -1, {}, 0);
-  } else if (std::isdigit((unsigned char)token[0])) {
-    int64_t &value = result.number.constant;
-    for (char c : token)
-      if (!std::isdigit((unsigned char)c) ||
-          __builtin_mul_overflow(value, int64_t(10), &value) ||
-          __builtin_add_overflow(value, int64_t(c - '0'), &value))
-        return fail("`" + token + "` is no number");
-  } else if (token == "all") {
-    result.formula = Formula();
-  } else if (token == "same" && take("(")) {
-    std::string name = next < tokens.size() ? tokens[next++] : "";
-    Linear difference =
-        sum(variable(name + "[q]"), 1, variable(name + "[kv]"), -1);
-    result.formula = Formula{Formula::Atom, {difference, true}};
-    if (!take(")"))
-      return fail("`)` expected");
-  } else if (std::isalpha((unsigned char)token[0]) || token[0] == '_') {
-    result = look(token);
-  } else {
-    return fail("unexpected `" + token + "`");
+  Linear arithmetic(const std::string &op, Linear a, Linear b) {
+    if (op == "+" || op == "-")
+      return combine(a, 1, b, op == "+" ? 1 : -1);
+    if (op == "*" && a.size() == 1)
+      std::swap(a, b);
+    require(b.size() == 1, "`" + op + "` by a variable");
+    if (op == "*")
+      return combine(a, b[0], {0}, 0);
+    require(b[0] > 0, "`" + op + "` by a number that is not positive");
+    // d = floor(a / b) where 0 <= a - b d <= b - 1.
+    Linear quotient =
+        variable("floor " + std::to_string(problem.variables.size()));
+    Linear rest = combine(a, 1, quotient, -b[0]);
+    problem.rows.push_back(rest);
+    problem.rows.push_back(combine(rest, -1, {1}, b[0] - 1));
+    return op == "mod" ? rest : quotient;
   }
-  --depth;
-  return result;
+
+  Linear variable(const std::string &name) {
+    auto &all = problem.variables;
+    size_t v = std::find(all.begin(), all.end(), name) - all.begin();
+    if (v == all.size())
+      all.push_back(name);
+    Linear result(v + 2);
+    result[v + 1] = 1;
+    return result;
+  }
+
+  Formula primary() {
+    require(++depth <= 100, "too deep");
+    std::string token = word();
+    Formula value{Formula::Number};
+    if (token == "(") {
+      value = binary(0);
+      require(take(")"), "`)` expected");
+    } else if (token == "-") {
+      value.number = combine(expect(true, primary()).number, -1, {0}, 0);
+    } else if (std::isdigit((unsigned char)token[0])) {
+      for (char c : token) {
+        require(std::isdigit((unsigned char)c), "`" + token + "` is no number");
+        value.number = combine(value.number, 10, {1}, c - '0');
+      }
+    } else if (token == "all") {
+      value = Formula();
+    } else {
+      require(std::isalpha((unsigned char)token[0]) || token[0] == '_',
+              "unexpected `" + token + "`");
+      if (take("["))
+        for (token += "["; token.back() != ']';)
+          token += word();
+      value.number = variable(token);
+    }
+    --depth;
+    return value;
+  }
+};
+} // namespace
+
+Formula Problem::read(const std::string &text, bool isNumber) {
+  return expect(isNumber, Reader{*this}.read(text));
 }

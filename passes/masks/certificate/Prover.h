@@ -3,6 +3,8 @@
 
 #include "passes/masks/certificate/Checker.h"
 
+#include <optional>
+
 namespace heed::certificate {
 
 struct Proof {
@@ -13,16 +15,21 @@ struct Proof {
   // Neither: the search was given up.
 };
 
-/// Fourier-Motzkin elimination that remembers how each row was made, with rows
-/// rounded to integers, a split of alternatives where there are some, and a
+/// Refutes the rows, with a split of alternatives where there are some, and a
 /// branch on a variable where only fractions are left.
 Proof prove(const Problem &problem, unsigned maxSteps = 100000);
 
-/// The text of a claim, without its proof.
+/// A variable that stands for a division.
+inline bool isDivision(const std::string &variable) {
+  return variable.starts_with("floor ");
+}
+
+/// The lines of a claim, without a verdict.
 std::string print(const Claim &claim);
 
 /// The claim with its proof, ready for the checker; nullopt with the reason
 /// when it is false, has no meaning or was not proved.
-std::optional<std::string> certify(const Claim &claim, std::string &error);
+std::optional<std::string> certify(const Outline &model, const Claim &claim,
+                                   std::string &error);
 
 } // namespace heed::certificate

@@ -6,29 +6,36 @@
 
 using namespace heed::certificate;
 
-std::string heed::certificate::findCounterexample(const Claim &claim,
+std::string heed::certificate::findCounterexample(const Outline &model,
+                                                  const Claim &claim,
                                                   unsigned points) {
-  std::string error;
-  std::optional<Problem> problem = contradiction(claim, error);
-  if (!problem)
-    return "without meaning: " + error;
   std::mt19937 random(1);
-  for (unsigned point = 0; point < points; ++point) {
-    // Small numbers meet each other often; a few are large.
-    int64_t most = point % 4 == 0 ? 300 : point % 4 == 1 ? 40 : 8;
-    Claim here = claim;
-    std::string where;
-    for (const std::string &name : problem->variables) {
-      if (name.compare(0, 5, "floor") == 0)
-        continue;
-      std::string value = std::to_string(random() % (most + 1));
-      here.values.emplace_back(name, value);
-      where += (where.empty() ? " where " : ", ") + name + " = " + value;
+  try {
+    const Problem problem = contradiction(model, claim);
+    for (unsigned point = 0; point < points; ++point) {
+      // Small numbers meet each other often; a few are large.
+      int64_t most = point % 4 == 0 ? 300 : point % 4 == 1 ? 40 : 8;
+      Problem here = problem;
+      std::string where;
+      for (size_t v = 0; v < problem.variables.size(); ++v) {
+        if (isDivision(problem.variables[v]))
+          continue;
+        int64_t value = random() % (most + 1);
+        Linear above(v + 2), below(v + 2);
+        above[0] = -value;
+        above.back() = 1;
+        below[0] = value;
+        below.back() = -1;
+        here.rows.insert(here.rows.end(), {above, below});
+        where += (where.empty() ? " where " : ", ") + problem.variables[v] +
+                 " = " + std::to_string(value);
+      }
+      // Divisions of constants are all that is left to solve.
+      if (prove(here, 1000).counterexample)
+        return "false" + where;
     }
-    // Divisions of constants are all that is left to solve.
-    std::optional<Problem> fixed = contradiction(here, error);
-    if (fixed && prove(*fixed, 1000).counterexample)
-      return "false" + where;
+  } catch (const Refused &refused) {
+    return "without meaning: " + refused.why;
   }
   return "";
 }

@@ -7,6 +7,7 @@ namespace heed::certificate {
 
 /// Tries the claim on `points` random small values of its variables, the same
 /// ones each time. Empty, or `false where q = 3, …`.
-std::string findCounterexample(const Claim &claim, unsigned points);
+std::string findCounterexample(const Outline &model, const Claim &claim,
+                               unsigned points);
 
 } // namespace heed::certificate
