@@ -63,6 +63,14 @@ def Schedule : Pass<"attn-schedule", "::mlir::ModuleOp"> {
     Option<"numerics", "numerics", "std::string", "\"f32\"", "f32, or bf16 to allow products of bf16">];
 }
 
+def StoreBf16 : Pass<"attn-store-bf16", "::mlir::ModuleOp"> {
+  let summary = "weights of f32 that are only multiplied lie in bf16";
+  let description = [{
+    For `numerics = bf16`: an atom of bf16 rounds them anyway; so they are rounded once, and half as many bytes are read. Declines
+    for a weight that is also read as it is (a table of tokens), and for one of an odd depth.
+  }];
+}
+
 def TileBounds : Pass<"attn-tile-bounds", "::mlir::ModuleOp"> {
   let summary = "which keys a tile of queries visits, from the mask alone";
   let description = [{

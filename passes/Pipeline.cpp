@@ -65,6 +65,8 @@ void buildFusePipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 void buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.numerics == "bf16")
+    pm.addPass(createStoreBf16());
   // The tiles of a band depend on its bounds.
   addUnlessDisabled(pm, options, createTileBounds());
   addUnlessDisabled(pm, options,

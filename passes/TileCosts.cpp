@@ -67,9 +67,12 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
 LinearShape shapeOf(FusedLinearOp linear) {
   LinearShape shape;
   shape.weights = linear.getWeights().size();
+  shape.inBf16 = true;
   for (Value weight : linear.getWeights()) {
     ArrayRef<int64_t> sizes = cast<WeightType>(weight.getType()).getShape();
     shape.depth = sizes[1];
+    shape.inBf16 &=
+        cast<WeightType>(weight.getType()).getElement() == WeightElement::BF16;
     shape.panels =
         std::max<int64_t>(shape.panels, llvm::divideCeil(sizes[0], panelWidth));
   }
@@ -122,25 +125,34 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
   RegisterTile tile = registerTile(target, atom, shape.panelsOfHead);
 
   // The panels of one pass stay in half of L1 while rows go by; passes are
-  // equally deep, in blocks of 32 (Q4, Q8).
-  // Pairs of bf16 are half as wide.
+  // equally deep, in blocks of 32 (Q4, Q8). Pairs that are read where they lie
+  // come from L2 as fast as they are multiplied, and each pass costs the sums
+  // once to L1 and back: few, deep passes. AMX is faster than L2.
   bool pairs = atom.getKind().getValue().contains("bf16");
+  bool inPlace = pairs && shape.inBf16;
   int64_t element = pairs ? 2 : sizeof(float), panelRow = panelWidth * element;
-  int64_t deepest = std::max<int64_t>(
-      target.getL1() / 2 / (tile.panels * panelRow) / 32 * 32, 32);
+  int64_t fast =
+      inPlace && !isTileAtom(atom) ? target.getL2() / 4 : target.getL1() / 2;
+  int64_t deepest =
+      std::max<int64_t>(fast / (tile.panels * panelRow) / 32 * 32, 32);
   int64_t passes = llvm::divideCeil(shape.depth, deepest);
   int64_t blockK = llvm::alignTo(llvm::divideCeil(shape.depth, passes), 32);
 
-  // A block's weights stay in half of L2, its rows in a quarter; in bf16, which
-  // multiplies twice as fast, in half: weights come from beyond less often.
+  // A block's weights stay in half of L2, its rows in a quarter. Where pairs
+  // are decoded, more rows share that.
   int64_t step = std::lcm(tile.panels, shape.panelsOfHead);
   int64_t panelBytes =
       shape.depth * panelRow * std::max<int64_t>(shape.weights, 1);
   int64_t fitting = target.getL2() / 2 / panelBytes;
   int64_t wanted = std::min(fitting, llvm::divideCeilSigned(shape.panels, 16));
+  // One group of panels at a time is enough of them: rows of the result are
+  // written in long runs.
+  if (inPlace)
+    wanted = std::min<int64_t>(24, llvm::divideCeilSigned(shape.panels, 4));
   int64_t blockPanels = llvm::alignTo(std::max<int64_t>(wanted, 1), step);
-  int64_t rows = target.getL2() / (pairs ? 2 : 4) / (shape.depth * element),
-          most = pairs ? 256 : 128;
+  bool decodes = pairs && !inPlace;
+  int64_t rows = target.getL2() / (decodes ? 2 : 4) / (shape.depth * element),
+          most = decodes ? 256 : 128;
   int64_t blockRows =
       std::clamp<int64_t>(rows / tile.rows, 1,
                           std::max<int64_t>(most / tile.rows, 1)) *

@@ -58,12 +58,14 @@ struct Matmul {
   Value bytes, base;             // the weights, and where this one begins
   int64_t in, stride, panel, width; // k's, elements between rows of x, bytes of a panel, columns of `into`
   int64_t rows, panels, depth;   // the register tile, and the depth of one pass
+  bool manyRegisters;
 
   Matmul(Emit &e, TileMatmulOp op, TargetAttr target, WeightAtOp weight, int64_t width)
       : e(e), op(op), codec(e, weight.getType().getElement(), target), bytes(weight.getWeights()), base(weight.getOffset()),
         in(weight.getType().getShape()[1]), stride(packedRowStride(in)),
         panel(panelBytes(weight.getType().getElement(), in)), width(width), rows(op.getSchedule().getRows()),
-        panels(op.getSchedule().getPanels()), depth(depthOf(weight.getType(), op.getSchedule())) {}
+        panels(op.getSchedule().getPanels()), depth(depthOf(weight.getType(), op.getSchedule())),
+        manyRegisters(target.getRegisters() >= 32) {}
 
   Value panelAt(Value number) { return e.add(base, e.mul(number, panel)); }
   Value intoAt(Value row, Value panelNumber) {
@@ -71,10 +73,12 @@ struct Matmul {
   }
 
   void block();
+  void zeroProducts();
   bool inBf16() { return multipliesPairs(op.getSchedule(), in); }
   bool onTiles() { return op.getSchedule().getAtom().getValue() == "amx_bf16"; }
   bool pairsInPlace();
   Value pairs();
+  Value soFar(Value k0, Value at);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
   void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
   void registerTileAmx(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
@@ -140,13 +144,19 @@ Value Matmul::afterwards(Value number, Value last, Value k0, Value k1, int64_t c
   return e.select(e.less(e.add(number, count), last), inBlock, e.select(e.less(k1, e.index(in)), deeper, nextBlock));
 }
 
-/// rows x count accumulators over k0..k1, added to what `into` holds.
+/// What the passes before k0 have summed.
+Value Matmul::soFar(Value k0, Value at) {
+  Value isFirst = vector::BroadcastOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getI1Type()), e.equal(k0, e.index(0)));
+  return e.select(isFirst, e.splat(0), e.load(op.getInto(), at));
+}
+
+/// rows x count accumulators over k0..k1, added to what the passes before have summed.
 void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t count, Value ask) {
   SmallVector<Value> at, sums;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
       at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
-      sums.push_back(e.load(op.getInto(), at.back()));
+      sums.push_back(soFar(k0, at.back()));
     }
   Value scratch;
   if (!codec.isPlain())
@@ -212,7 +222,7 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
       at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
-      sums.push_back(e.load(op.getInto(), at.back()));
+      sums.push_back(soFar(k0, at.back()));
     }
   VectorBuilder v{e.b, e.loc, kLanes};
   Value memory = pairsInPlace() ? Value() : pairs();
@@ -267,14 +277,19 @@ void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1, int64_
     tiles.store(value, into, where, intoRow);
 }
 
-void Matmul::block() {
-  // Zero first, then add pass after pass: one code for every pass.
+/// A tile of AMX cannot choose between zeros and what it loads.
+void Matmul::zeroProducts() {
   Value count = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
   Value padded = e.mul(e.ceilDiv(op.getRows(), rows), rows);
   e.loop(e.index(0), padded, [&](Value row) {
     e.loop(e.index(0), count, kPanel,
            [&](Value column) { e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column)); });
   });
+}
+
+void Matmul::block() {
+  if (onTiles() && inBf16())
+    zeroProducts();
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
   Value middle = e.add(op.getFirst(), whole);
   int64_t end = llvm::alignTo(in, codec.group().depth);
@@ -324,7 +339,7 @@ void Matmul::oneRow() {
       codec.splitGroup(op.getX(), k, op.getScratch(), e.mul(e.div(k, 32), WeightCodec::kSplitBytes));
     });
   // Quantised panels one after another: one stream runs at the memory's speed, several do not (measured).
-  int64_t count = codec.isQuantised() ? 1 : 8;
+  int64_t count = codec.isQuantised() ? 1 : manyRegisters ? 8 : 4;
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), count), count);
   Value middle = e.add(op.getFirst(), whole);
   oneRowPanels(op.getFirst(), middle, count);

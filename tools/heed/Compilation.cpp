@@ -77,9 +77,11 @@ bool Compilation::step(Stage stage) {
     buildFusePipeline(pm, pipeline);
     return succeeded(pm.run(*ir));
   case Stage::Scheduled:
-    packedWeights = placeWeights(*ir);
     buildSchedulePipeline(pm, pipeline);
-    return succeeded(pm.run(*ir));
+    if (failed(pm.run(*ir)))
+      return false;
+    packedWeights = placeWeights(*ir);
+    return true;
   case Stage::Tiled: {
     description = describeModel(*ir);
     OwningOpRef<ModuleOp> scheduled = ir->clone();
