@@ -331,11 +331,25 @@ private:
   }
 
   void computeTile(Item &item, const AttentionTile &tile) {
-    RowState state = runTile(item, tile);
     Value out =
         views.outputs(item.segment, mul(item.headIndex, index(group)), group);
+    askForOutput(item, out);
+    RowState state = runTile(item, tile);
     TileStoreOp::create(b, loc, state.o, state.l, out, item.row, item.rows,
                         tiling.lanes);
+  }
+
+  /// The lines that a tile writes at its end, all at once.
+  void askForOutput(Item &item, Value out) {
+    constexpr int64_t line = 64 / sizeof(float);
+    TileCode c(b, loc, tiling.lanes);
+    c.loop(index(0), item.rows, 1, {}, [&](Value r, ValueRange) {
+      Value row = add(item.row, r);
+      for (int64_t d = 0; d < head; d += line)
+        c.prefetch(out, {div(row, group), c.remIndex(row, group), index(d)},
+                   /*toWrite=*/true);
+      return TileCode::Values();
+    });
   }
 
   /// The state of a tile after the item's keys. Sinks count `withSinks`, where

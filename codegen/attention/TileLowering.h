@@ -66,6 +66,14 @@ struct TileCode : VectorBuilder {
     return mlir::memref::LoadOp::create(b, loc, memref, indices);
   }
 
+  /// Asks for a line of memory to come closer before it is read or written.
+  /// `at` may lie outside: nothing is read there, and a check would cost more
+  /// than the line.
+  void prefetch(Value memref, mlir::ValueRange at, bool toWrite = false) const {
+    mlir::memref::PrefetchOp::create(b, loc, memref, at, toWrite,
+                                     /*localityHint=*/2, /*isDataCache=*/true);
+  }
+
   /// for (i = from; i < to; i += step) with values carried around; returns
   /// their final values.
   using Values = llvm::SmallVector<Value>;

@@ -213,12 +213,16 @@ private:
     return rows;
   }
 
-  /// The sums over the features from `begin` to `end`.
+  /// The sums over the features from `begin` to `end`. Each feature asks for a
+  /// line of the keys one block later.
   TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
+    int64_t block = op.getS().getType().getDimSize(0);
     TileCode::Values rows = rowsOf(keys),
                      zeros(keyTile * vectors, c.constant(0));
+    Value later = c.addIndex(rows[0], block);
     return c.loop(begin, end, 1, zeros, [&](Value d, ValueRange sums) {
       TileCode::Values q, next;
+      c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(d, keyTile)), d});
       for (int64_t v = 0; v < vectors; ++v)
         q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
       for (int64_t k = 0; k < keyTile; ++k) {

@@ -142,10 +142,13 @@ static Value beginsSums(const TileCode &c, Value alpha) {
 }
 
 /// O^T = V^T P^T: a register tile of `features` features by all rows, from
-/// feature d, in chains of `chain` keys.
+/// feature d, in chains of `chain` keys. Each key asks for the one a block
+/// later.
 static void combineTile(TileCombineOp op, const TileCode &c, Value d,
                         int64_t features, Value chain) {
-  int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes;
+  int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes,
+          block = op.getP().getType().getDimSize(0);
+  Value later = c.addIndex(op.getFrom(), block);
   TileCode::Values zeros(features * vectors, c.constant(0)), columns;
   for (int64_t f = 0; f < features; ++f)
     columns.push_back(c.addIndex(d, f));
@@ -157,6 +160,7 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
           for (int64_t v = 0; v < vectors; ++v)
             weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
           Value row = c.addIndex(op.getFrom(), key);
+          c.prefetch(op.getV(), {c.addIndex(later, key), d});
           for (int64_t f = 0; f < features; ++f) {
             Value element =
                 c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));

@@ -77,6 +77,8 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
       sources.push_back(source(c.addIndex(lane, i)));
     forFeatureBlocks(c, head, [&](Value d) {
       TileCode::Values block;
+      for (auto [query, grouped] : sources) // of the next tile
+        c.prefetch(op.getQ(), {c.addIndex(query, rows / group), grouped, d});
       for (auto [query, grouped] : sources)
         block.push_back(
             c.mul(loadAsF32(c, op.getQ(), {query, grouped, d}), scale));
