@@ -66,6 +66,7 @@ struct Formula {
   std::vector<MaskCount::Piece> pieces;
 
   bool add(Conjunct c);
+  bool equateRows(Conjunct &c);
   void addPiece(MaskCount::Piece piece);
   void unite();
 };
@@ -181,19 +182,43 @@ static std::optional<unsigned> dimOfUnitEquality(const Conjunct &c) {
   return std::nullopt;
 }
 
+/// Turns rows that are 0 at every point into equalities. The library drops the
+/// chambers of a polytope that is flat, or that has points only where symbols
+/// meet an equality: i >= r, i <= 1, j >= 0, j <= r - 1 has some for r = 1
+/// only.
+bool Formula::equateRows(Conjunct &c) {
+  bool any = false;
+  for (unsigned i = 0; i < c.inequalities.size();) {
+    Conjunct more = c;
+    more.intersect(known(c.numDims));
+    Row row = c.inequalities[i];
+    more.inequalities.push_back(heed::masks::add(row, c.constant(-1)));
+    if (!exact.isEmpty(more)) {
+      ++i;
+      continue;
+    }
+    c.inequalities.erase(c.inequalities.begin() + i);
+    c.equalities.push_back(row);
+    any = true;
+  }
+  return any;
+}
+
 /// Adds the number of points of one conjunction; false when there is no
 /// formula.
 bool Formula::add(Conjunct c) {
   if (exact.isEmpty(c))
     return !exact.exhausted();
   // A dim that an equality gives is not counted; the other rows bound it.
-  c = exact.simplify(c, known(c.numDims));
-  while (std::optional<unsigned> dim = dimOfUnitEquality(c)) {
-    IntegerUnion fewer = exact.project(c, *dim, 1);
-    if (fewer.disjuncts.size() != 1)
-      return fewer.disjuncts.empty() && !exact.exhausted();
-    c = exact.simplify(fewer.disjuncts.front(), known(c.numDims - 1));
-  }
+  do {
+    c = exact.simplify(c, known(c.numDims));
+    while (std::optional<unsigned> dim = dimOfUnitEquality(c)) {
+      IntegerUnion fewer = exact.project(c, *dim, 1);
+      if (fewer.disjuncts.size() != 1)
+        return fewer.disjuncts.empty() && !exact.exhausted();
+      c = exact.simplify(fewer.disjuncts.front(), known(c.numDims - 1));
+    }
+  } while (!exact.exhausted() && equateRows(c));
   if (!c.divisions.empty())
     return false;
 
@@ -296,8 +321,10 @@ void Formula::unite() {
     llvm::erase_if(pieces, [&](const MaskCount::Piece &piece) {
       return piece.pairs == count;
     });
-    for (const Conjunct &c : exact.merge(where).disjuncts)
-      result.push_back({exact.simplify(c, known(0)), count});
+    for (const Conjunct &c : exact.merge(where).disjuncts) {
+      Conjunct when = exact.simplify(c, known(0));
+      result.push_back({when, onEqualities(count, when)});
+    }
   }
   pieces = std::move(result);
 }
@@ -349,24 +376,25 @@ void CountProblem::findFormula(const IntegerUnion &pairs, MaskCount &result) {
       },
       [&](Formula &formula) {
         for (const Conjunct &c : pairs.disjuncts)
-          done = done && expandDigits(exact.simplify(c, known(2)), *modulus, 64,
-                                      [&](Conjunct part) {
-                                        done = done && formula.add(part);
-                                      });
+          if (!expandDigits(
+                  exact.simplify(c, known(2)), *modulus, 64,
+                  [&](Conjunct part) { done = done && formula.add(part); }))
+            done = false;
       });
 }
 
-/// Whether the formula says what the rows say, at lengths of every remainder
-/// and symbols near their least: the chambers come from a library that is known
-/// to err, and a wrong formula is worse than none.
+/// Whether the formula says what the rows say, at lengths of every remainder,
+/// then at some longer ones, and symbols near their least: the chambers come
+/// from a library that is known to err, and a wrong formula is worse than none.
 static bool agreesWithRows(const MaskCount &count, const MaskSet &mask,
                            bool square) {
   constexpr int64_t most = 40;
   int64_t m = count.modulus;
   SmallVector<int64_t> symbols(MaskCount::firstMaskSymbol +
                                mask.getSymbols().size());
-  int64_t largest = 3 * std::min(m, most) + most;
-  for (int64_t queries = 1; queries <= largest; ++queries)
+  int64_t dense = 2 * std::min(m, most) + 8, largest = dense + 2 * most;
+  for (int64_t queries = 1; queries <= largest;
+       queries += queries < dense ? 1 : 7)
     for (int64_t length : {queries, queries / 2 + 1, queries + 7}) {
       for (int64_t above : {0, 1, 5, 17}) {
         symbols[MaskCount::queries] = queries;

@@ -121,7 +121,7 @@ void checkPath(const RandomGraph &random, const LeakPath &path) {
 
 TEST_CASE("random graphs: what a node reads, and whether it looks ahead") {
   unsigned holds = 0, together = 0, fails = 0, unknown = 0, paths = 0;
-  for (unsigned seed = 0; seed < 400; ++seed) {
+  for (unsigned seed = 0; seed < randomCases(400); ++seed) {
     mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
     RandomGraph random(context, seed, seed % 3 == 0);
     INFO("seed " << seed);

@@ -84,7 +84,7 @@ TEST_CASE("layers composed") {
 TEST_CASE("random flows composed") {
   constexpr int64_t n = 12;
   int exact = 0;
-  for (unsigned seed = 0; seed < 500; ++seed) {
+  for (unsigned seed = 0; seed < randomCases(500); ++seed) {
     // Causal masks, so that all positions between lie below n.
     NamedMask a = randomMask(2 * seed, 1), b = randomMask(2 * seed + 1, 1);
     for (NamedMask *mask : {&a, &b}) {

@@ -141,6 +141,11 @@ std::pair<std::string, Allows> randomAtom(std::mt19937 &random) {
 }
 } // namespace
 
+unsigned heed::masks::test::randomCases(unsigned quick) {
+  const char *times = std::getenv("HEED_RANDOM_TIMES");
+  return quick * std::max(1, times ? std::atoi(times) : 1);
+}
+
 NamedMask heed::masks::test::randomMask(unsigned seed, unsigned maxDisjuncts) {
   std::mt19937 random(seed);
   NamedMask mask;

@@ -31,6 +31,10 @@ MaskSet toMask(mlir::MLIRContext &context, const NamedMask &mask);
 /// The masks that people use, and some that are awkward.
 const std::vector<NamedMask> &commonMasks();
 
+/// How many random cases a test takes: `quick`, times the integer in the
+/// environment variable HEED_RANDOM_TIMES.
+unsigned randomCases(unsigned quick);
+
 /// A union of 1 to `maxDisjuncts` conjunctions of 1 to 2 random atoms (offsets,
 /// windows, mod, floordiv, slopes, X).
 NamedMask randomMask(unsigned seed, unsigned maxDisjuncts);

@@ -108,7 +108,7 @@ TEST_CASE("without filters bounds stay sound") {
 
 TEST_CASE("random masks have exact bounds, or sound ones that say so") {
   int exact = 0, masks = 0;
-  for (unsigned seed = 0; seed < 1000; ++seed) {
+  for (unsigned seed = 0; seed < randomCases(2000); ++seed) {
     TileOptions options{
         .maxQueries = 8, .filters = seed % 2 == 0, .allowance = 300'000};
     exact +=
