@@ -22,6 +22,9 @@ struct Value {
   std::string axis;
 };
 
+/// Of one `repeat`.
+constexpr int64_t MaxLayers = 4096;
+
 /// What stands behind the name of a step, for those that hold pipelines.
 const std::map<std::string, std::string> MainKeys = {
     {"residual", "steps"}, {"add", "of"},      {"multiply", "of"},
@@ -190,8 +193,12 @@ private:
   };
 
   Value step(const Node &node, const Value &x, bool isFirst) {
-    if (++numSteps > MaxSteps)
+    if (++numSteps > MaxSteps) {
+      if (numSteps == MaxSteps + 1)
+        diags.error(node.at, "the model has more than " +
+                                 llvm::Twine(MaxSteps) + " steps");
       return x;
+    }
     if (node.isScalar() && isFirst && bound.count(node.text))
       return bound[node.text];
     Options options{&node, nullptr, node.text, "", node.at};
@@ -236,12 +243,16 @@ private:
       return node ? constInteger(*node, names, diags).value_or(0) : otherwise;
     };
     int64_t times = number(timesNode, 1), layer = number(firstNode, 0);
+    if (times > MaxLayers)
+      diags.error(timesNode->at,
+                  "more than " + llvm::Twine(MaxLayers) + " layers");
     ExprNames outerNames = names;
     std::map<std::string, Value> outerBound = bound;
     std::vector<const Node *> blocks = {&block};
     if (block.isList())
       blocks = block.items;
-    for (int64_t turn = 0; turn < times && numSteps <= MaxSteps; ++turn)
+    for (int64_t turn = 0;
+         turn < std::min(times, MaxLayers) && numSteps <= MaxSteps; ++turn)
       for (const Node *name : blocks) {
         auto found = llvm::find_if(model.blocks, [&](const NamedNode &each) {
           return each.name == name->text;
@@ -281,7 +292,8 @@ private:
         reads.emplace_back(*keys.step, mask);
     for (const std::string &table : tables)
       for (size_t by : {size_t(Outline::SameRow), mask})
-        reads.emplace_back(*bound[table].step, by);
+        if (std::optional<size_t> input = bound[table].step)
+          reads.emplace_back(*input, by);
     Value result = make("attention", std::move(reads), q.axis);
     return out ? pipeline(*out, result) : result;
   }
@@ -306,8 +318,9 @@ private:
       std::string digits = std::to_string(value);
       return value < 0 ? "(" + digits + ")" : digits;
     };
-    static const std::set<std::string> ownWords = {"q",      "kv", "q_len", "h",
-                                                   "kv_len", "b",  "all"};
+    static const std::set<std::string> ownWords = {
+        "q",   "kv",  "q_len", "kv_len", "h",   "b",
+        "all", "and", "or",    "not",    "mod", "floordiv"};
     auto isWord = [](char c) { return llvm::isAlnum(c) || c == '_'; };
     while (!text.empty()) {
       StringRef word = text.take_while(isWord);
@@ -317,34 +330,35 @@ private:
         continue;
       }
       std::string name = word.str();
-      StringRef rest = text.drop_front(word.size()),
-                index = rest.starts_with("[")
-                            ? rest.take_until([](char c) { return c == ']'; })
-                            : StringRef();
-      text = rest;
+      text = text.drop_front(word.size());
+      StringRef inside = text;
+      bool isLookUp = inside.consume_front("[");
+      auto [index, behind] = inside.split(']');
+      auto list = names.lists.find(name);
       if (name == "same") {
-        StringRef table = rest.ltrim(" (").take_while(isWord);
-        words += "(" + table.str() + "[q] == " + table.str() + "[kv])";
-        tables.insert(table.str());
-        text = rest.substr(rest.find(')')).drop_front();
-      } else if (auto list = names.lists.find(name);
-                 list != names.lists.end() &&
-                 index.drop_front().trim() == "h") {
-        auto [least, most] =
-            std::minmax_element(list->second.begin(), list->second.end());
-        given.insert(std::to_string(*least) + " <= " + name +
-                     "[h] <= " + std::to_string(*most));
-        words += name + "[h]";
-        text = rest.drop_front(index.size() + 1);
-      } else if (list != names.lists.end()) {
-        words += integer((name + index + "]").str());
-        text = rest.drop_front(std::min(index.size() + 1, rest.size()));
+        std::string table = text.ltrim(" (").take_while(isWord).str();
+        words += "(" + table + "[q] == " + table + "[kv])";
+        tables.insert(table);
+        text = text.split(')').second;
+      } else if (list != names.lists.end() && isLookUp) {
+        if (index.trim() == "h") {
+          auto [least, most] =
+              std::minmax_element(list->second.begin(), list->second.end());
+          given.insert(std::to_string(*least) + " <= " + name +
+                       "[h] <= " + std::to_string(*most));
+          words += name + "[h]";
+        } else {
+          words += integer((name + "[" + index + "]").str());
+        }
+        text = behind;
       } else if (names.integers.count(name) && !ownWords.count(name)) {
         words += integer(name);
       } else {
         words += name;
         if (names.inputs.count(name))
           tables.insert(name);
+        else if (!llvm::isDigit(name[0]) && !ownWords.count(name))
+          diags.error(at, "the mask names `" + name + "`, which has no value");
         if (name == "q_len")
           given.insert("q_len >= 1");
         if (name == "kv_len")
@@ -355,6 +369,9 @@ private:
           given.insert("0 <= h < " + std::to_string(mostHeads));
       }
     }
+    for (const std::string &table : tables)
+      if (!names.inputs.count(table))
+        diags.error(at, "the mask looks up `" + table + "`, which is no input");
     return words;
   }
 
