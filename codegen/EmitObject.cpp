@@ -8,7 +8,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -101,27 +100,8 @@ Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
                        std::to_string(target.getVector()));
   }
 
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager calls;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  // The loops are unrolled and vectorised as the schedule says; doing it again
-  // only costs registers.
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder passes(machine.get(), tuning);
-  passes.registerModuleAnalyses(modules);
-  passes.registerCGSCCAnalyses(calls);
-  passes.registerFunctionAnalyses(functions);
-  passes.registerLoopAnalyses(loops);
-  passes.crossRegisterProxies(loops, functions, calls, modules);
-  // O2 takes twice the time here and makes no kernel faster (measured): code
-  // and loops arrive in their final form.
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
-      .run(*out, modules);
-  return {target, std::move(out), entry};
+  TimeOfFunctions times = optimise(*out, *machine);
+  return {target, std::move(out), entry, std::move(times)};
 }
 
 std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants) {
@@ -169,6 +149,10 @@ LogicalResult emitMachineCode(llvm::Module &module, MachineCode kind,
     return failure();
   pm.run(module);
   return success();
+}
+
+std::vector<KernelObject> emitObjects(llvm::Module &module, unsigned jobs) {
+  return emitKernelObjects(module, [] { return targetMachine(""); }, jobs);
 }
 
 } // namespace heed

@@ -1,6 +1,8 @@
 //===- EmitObject.h - The llvm stage becomes an object file or assembly ---===//
 #pragma once
 
+#include "codegen/KernelObjects.h"
+#include "codegen/Optimise.h"
 #include "ir/Attn.h"
 
 #include "llvm/IR/LLVMContext.h"
@@ -18,6 +20,7 @@ struct Variant {
   attn::TargetAttr target;
   std::unique_ptr<llvm::Module> module;
   std::string entry;
+  TimeOfFunctions optimised; // by LLVM's passes
 };
 
 /// Translates the llvm stage of a module for `attn.target` and optimises it.
@@ -32,5 +35,9 @@ enum class MachineCode { Object, Assembly };
 /// Writes machine code: each function for its own target.
 mlir::LogicalResult emitMachineCode(llvm::Module &module, MachineCode kind,
                                     llvm::raw_pwrite_stream &os);
+
+/// The same as objects, one for each function, on `jobs` threads
+/// (KernelObjects.h). The module is used up.
+std::vector<KernelObject> emitObjects(llvm::Module &module, unsigned jobs);
 
 } // namespace heed

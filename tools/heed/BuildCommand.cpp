@@ -19,6 +19,8 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
+#include <thread>
+
 namespace heed {
 namespace {
 
@@ -44,6 +46,45 @@ private:
   double last = now();
   std::vector<std::pair<const char *, double>> steps;
 };
+
+/// How many kernels there are, and the time that each takes in LLVM: its passes
+/// and its machine code.
+void printKernels(const std::vector<KernelObject> &objects,
+                  const TimeOfFunctions &optimised) {
+  double all = 0, worst = 0;
+  unsigned kernels = 0;
+  llvm::StringRef slowest;
+  for (const KernelObject &object : objects)
+    if (object.isKernel) {
+      double seconds = object.seconds + optimised.lookup(object.name);
+      all += seconds;
+      ++kernels;
+      if (seconds > worst) {
+        worst = seconds;
+        slowest = object.name;
+      }
+    }
+  if (kernels)
+    llvm::errs() << llvm::format("%8u kernels: mean %.3f s, worst %.3f s, ",
+                                 kernels, all / kernels, worst)
+                 << slowest << '\n';
+}
+
+/// Errors: the file cannot be written.
+Status writeObject(const std::string &path, llvm::StringRef code) {
+  std::error_code failure;
+  llvm::raw_fd_ostream file(path, failure);
+  if (!failure) {
+    file << code;
+    file.close();
+    failure = file.error();
+    file.clear_error();
+  }
+  if (failure)
+    return Error{"the object file cannot be written: " + failure.message(),
+                 Error::Machine};
+  return {};
+}
 
 std::string modelText(mlir::ModuleOp module, llvm::StringRef key) {
   auto model = module->getAttrOfType<mlir::DictionaryAttr>("attn.model");
@@ -160,17 +201,19 @@ int buildCommand(const Options &options) {
   llvm::sort(variants, [&](const Variant &a, const Variant &b) {
     return rank(a) > rank(b);
   });
+  TimeOfFunctions optimised;
+  for (Variant &variant : variants)
+    for (const auto &time : variant.optimised)
+      optimised[time.getKey()] += time.getValue();
   auto module = joinVariants(std::move(variants));
-  llvm::SmallVector<char, 0> code;
-  llvm::raw_svector_ostream os(code);
-  if (failed(emitMachineCode(*module, MachineCode::Object, os)))
-    return 3;
-  timing.step("machine code");
-  Bytes object(reinterpret_cast<const uint8_t *>(code.data()), code.size());
-
   std::string output =
       options.output.empty() ? description.name : options.output;
   if (options.emit == "obj") {
+    llvm::SmallVector<char, 0> code;
+    llvm::raw_svector_ostream os(code);
+    if (failed(emitMachineCode(*module, MachineCode::Object, os)))
+      return 3;
+    Bytes object(reinterpret_cast<const uint8_t *>(code.data()), code.size());
     Result<AtomicFile> file =
         AtomicFile::create(options.output.empty() ? output + ".o" : output);
     if (!file)
@@ -187,23 +230,22 @@ int buildCommand(const Options &options) {
     reportError("no temporary folder can be made; is the disk full?");
     return 3;
   }
-  std::string objectFile = work.file("model.o"), base = work.file("program");
-  {
-    std::error_code failure;
-    llvm::raw_fd_ostream file(objectFile, failure);
-    if (!failure) {
-      file.write(code.data(), code.size());
-      file.close();
-      failure = file.error();
-      file.clear_error();
-    }
-    if (failure) {
-      reportError("the object file cannot be written: " + failure.message());
-      return 3;
-    }
+  unsigned jobs = options.jobs > 0 ? static_cast<unsigned>(options.jobs)
+                                   : std::thread::hardware_concurrency();
+  std::vector<KernelObject> kernels = emitObjects(*module, jobs);
+  if (kernels.empty())
+    return 3;
+  timing.step("machine code");
+  std::string base = work.file("program");
+  std::vector<std::string> files;
+  for (const KernelObject &kernel : kernels) {
+    files.push_back(work.file("model." + std::to_string(files.size()) + ".o"));
+    if (Status written = writeObject(
+            files.back(), {kernel.object.data(), kernel.object.size()});
+        !written)
+      return reportError(written.error());
   }
-  if (Status linked = linkExecutable({objectFile}, runtimeLibrary(), base);
-      !linked)
+  if (Status linked = linkExecutable(files, runtimeLibrary(), base); !linked)
     return reportError(linked.error());
   timing.step("link");
 
@@ -262,6 +304,7 @@ int buildCommand(const Options &options) {
   timing.step("pack weights");
   if (options.timing) {
     timing.print();
+    printKernels(kernels, optimised);
     auto size = [](const std::string &path) {
       uint64_t bytes = 0;
       return llvm::sys::fs::file_size(path, bytes) ? 0 : double(bytes) / 1e6;

@@ -51,7 +51,7 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   build->add_option("--weights", options.weights, "embed the weights, or put them beside")
       ->check(CLI::IsMember({"embed", "beside"}))
       ->capture_default_str();
-  build->add_option("-j", options.jobs, "threads of the compiler")->type_name("N");
+  build->add_option("-j", options.jobs, "threads that make machine code (default: all processors)")->type_name("N");
   build->add_flag("--timing", options.timing, "say how long each stage took");
   build->footer("With several targets, joined by commas, the program takes the best that its CPU can run.\n"
                 "Examples:\n  heed build examples/sums/sums.yaml -o sums\n"

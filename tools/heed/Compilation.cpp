@@ -11,6 +11,7 @@
 #include "tools/heed/bench/RatesFile.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
@@ -25,6 +26,8 @@ Compilation::Compilation(const Options &options, std::string target) : options(o
   registry.insert<attn::AttnDialect>();
   mlirContext.appendDialectRegistry(registry);
   mlirContext.loadAllAvailableDialects();
+  // Hardly a pass works on functions alone: its locks cost more than they bring.
+  mlirContext.disableMultithreading();
   mlirContext.getDiagEngine().registerHandler([](Diagnostic &diagnostic) { reportDiagnostic(diagnostic); });
 }
 
@@ -61,6 +64,9 @@ bool Compilation::import() {
 
 bool Compilation::step(Stage stage) {
   PassManager pm(&mlirContext);
+  // Once a stage is enough (runTo): after every pass it is half of the time.
+  // heed-opt, which the tests of passes run, verifies after each.
+  pm.enableVerifier(false);
   PipelineOptions pipeline;
   pipeline.disable.assign(options.disable.begin(), options.disable.end());
   pipeline.numerics = options.numerics;
@@ -104,7 +110,7 @@ bool Compilation::step(Stage stage) {
 bool Compilation::runTo(Stage stage) {
   while (at != stage) {
     at = static_cast<Stage>(static_cast<int>(at) + 1);
-    if (!step(at))
+    if (!step(at) || failed(verify(*ir)))
       return false;
   }
   return true;
