@@ -28,8 +28,8 @@ def attention_model(row):
              q: "any", kv: "any", "head": row.head}
     dims = ", ".join(f"{axis}: {size}" for axis, size in sizes.items())
     score = f', score: "softcap(s, {SOFTCAP})"' if row.softcap else ""
-    lines = ["model: row", f"dims: {{{dims}}}", "inputs:", f"  q: f32[{outer}{q}, head]", f"  k: f32[{outer}{kv}, head]",
-             f"  v: f32[{outer}{kv}, head]"]
+    lines = ["model: row", f"dims: {{{dims}}}", "inputs:", f"  q: {row.type}[{outer}{q}, head]",
+             f"  k: {row.type}[{outer}{kv}, head]", f"  v: {row.type}[{outer}{kv}, head]"]
     lines += ["  doc: i32[token]"] if documents else []
     lines += ["outputs:", f'  out: [attention: {{q: q, k: k, v: v, mask: "{mask}"{score}}}]']
     return "\n".join(lines) + "\n"
