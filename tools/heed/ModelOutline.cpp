@@ -61,6 +61,7 @@ private:
   void tokens(const std::string &name, const Node &node,
               const std::string &axis) {
     begin(axis);
+    isDecoder = name == "logits";
     ids = make("tokens", {}, axis);
     if (name == "logits" && model.encoder)
       bound["encoder"] = {std::nullopt, "source"};
@@ -380,8 +381,10 @@ private:
     std::set<std::string> given;
     certificate::Mask mask;
     mask.words = expand(text, at, given, tables);
-    if (ownRows)
-      given.insert("L >= q1"); // a tile's own positions are among the keys
+    if (ownRows) // a tile's own positions are among the keys
+      given.insert("L >= q1");
+    if (ownRows && !isDecoder && given.count("q_len >= 1"))
+      given.insert("q_len == L"); // no earlier calls
     mask.given = given.empty() ? "all" : llvm::join(given, " and ");
     mask.title = placeOf(at) + " " + mask.words +
                  (given.empty() ? "" : " given " + mask.given);
@@ -408,6 +411,7 @@ private:
   std::set<std::string> open; // blocks
   Value ids;
   int64_t mostHeads = 0;
+  bool isDecoder = false; ///< keys of earlier calls lie in a cache
   size_t numSteps = 0;
 };
 } // namespace

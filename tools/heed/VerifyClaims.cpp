@@ -63,10 +63,13 @@ std::vector<ModelClaim> heed::claimsOfModel(const ModelOutline &model,
   std::vector<ModelClaim> claims;
   for (Claim &claim : certificate::claimsOf(model.outline))
     claims.push_back({std::move(claim)});
-  // Where ops are causal only together, each says how far it looks ahead.
-  bool eachAlone = true;
-  for (const auto &[entry, output, causality] : facts.outputs)
+  // Where ops are causal only together, each says how far it looks ahead; so
+  // does a mask that is causal by the lengths of its axes.
+  bool anyHolds = false, eachAlone = true;
+  for (const auto &[entry, output, causality] : facts.outputs) {
+    anyHolds |= causality.verdict == Verdict::Holds;
     eachAlone &= causality.verdict != Verdict::Holds || causality.eachAlone;
+  }
   masks::Parts ahead;
   for (auto &[claim, isMade] : claims) {
     if (claim.kind == "model") {
@@ -82,7 +85,7 @@ std::vector<ModelClaim> heed::claimsOfModel(const ModelOutline &model,
     std::optional<masks::Parts> parts =
         use ? partsOf(claim.kind, *use) : std::nullopt;
     if (claim.kind == "ahead") {
-      if (!eachAlone)
+      if (!eachAlone || (anyHolds && !parts))
         if (auto most = provedAhead(model.outline, claim))
           parts = {{"most", std::to_string(*most)}};
       ahead.emplace_back("mask", parts ? parts->front().second
