@@ -3,6 +3,7 @@
 
 #include "codegen/Arena.h"
 #include "codegen/ModelCost.h"
+#include "codegen/ScoreAxes.h"
 #include "codegen/pack/PackedLayout.h"
 #include "ir/Axes.h"
 
@@ -109,12 +110,17 @@ ModelInfo describeModel(ModuleOp scheduled) {
     if (argument == ArgKind::Tokens)
       info.vocabulary = info.args.back().limit;
   }
+  auto renamed = scoreAxes(scheduled);
   for (auto [i, type] : llvm::enumerate(entry.getResultTypes())) {
     if (isa<CacheType>(type))
       continue;
     auto name = entry.getResultAttrOfType<StringAttr>(i, "attn.name");
     info.args.push_back(describeArgument(
         ArgKind::Output, name ? name.getValue() : "output", type));
+    for (AxisInfo &axis : info.args.back().axes)
+      if (StringAttr elsewhere =
+              renamed.lookup(StringAttr::get(type.getContext(), axis.name)))
+        axis.name = elsewhere.str();
     if (info.args.back().name == "logits" && info.vocabulary == 0)
       info.vocabulary = cast<RankedTensorType>(type).getShape().back();
   }

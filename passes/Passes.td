@@ -9,6 +9,20 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// model -> model
+//===----------------------------------------------------------------------===//
+
+def StoreProbabilities : Pass<"attn-store-probabilities", "::mlir::ModuleOp"> {
+  let summary = "the model gives the attention probabilities of one layer, and nothing else";
+  let description = [{
+    What follows the layer's softmax is dropped. A model of tokens becomes one of plain tensors, for one sequence from its
+    beginning: `tokens: i32[token]` in, `probabilities: f32[heads, q, kv]` out. Refuses a layer that is not there, and a
+    model of two pipelines.
+  }];
+  let options = [Option<"layer", "layer", "int64_t", "0", "number of the attention, in the order in which they run">];
+}
+
+//===----------------------------------------------------------------------===//
 // model -> fused
 //===----------------------------------------------------------------------===//
 

@@ -71,17 +71,38 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   CLI::App *explain = app.add_subcommand("explain", "what was fused and what was not, at the YAML line");
   addCompileFlags(explain, options);
 
-  CLI::App *view = app.add_subcommand("view", "draw a model's masks and the tiles that are visited");
+  CLI::App *view = app.add_subcommand("view", "draw a model's masks and tiles, or what it attends to");
   addCompileFlags(view, options);
-  view->add_flag("--mask", options.mask, "each mask with its tiles, empty, full and partial")->required();
-  view->add_option("-o,--output", options.output, "an .html or .svg file (default: MODEL-mask.html)")->type_name("FILE");
+  CLI::Option_group *pictures = view->add_option_group("pictures");
+  CLI::Option *mask = pictures->add_flag("--mask", options.mask, "each mask with its tiles, empty, full and partial");
+  CLI::Option *attention = pictures->add_flag("--attention", options.attention, "the attention weights of a layer for a prompt");
+  pictures->require_option(1);
+  view->add_option("-o,--output", options.output, "an .html or .svg file, with --attention also .npy\n"
+                                                  "(default: MODEL-mask.html, MODEL-attention.html)")
+      ->type_name("FILE");
+  CLI::Option *prompt = view->add_option("--prompt", options.prompt, "the text that is attended to")->needs(attention);
+  view->add_option("--file", options.promptFile, "read the prompt from a file; - is the standard input")
+      ->needs(attention)
+      ->excludes(prompt)
+      ->type_name("FILE");
+  view->add_option("--layer", options.layer, "number of the layer, from 0 on (default 0)")
+      ->needs(attention)
+      ->check(CLI::Range(0, 1 << 20))
+      ->type_name("N");
+  view->add_option("--head", options.head, "number of the head, from 0 on (default: all heads, small)")
+      ->needs(attention)
+      ->check(CLI::Range(0, 1 << 20))
+      ->type_name("N");
   view->add_option("--length", options.length, "positions to draw (default: what shows the mask)")
+      ->needs(mask)
       ->check(CLI::Range(1, 16384))
       ->type_name("N");
   view->add_option("--tile", options.tile, "queries of a tile (default: the schedule's)")
+      ->needs(mask)
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
-  view->footer("Example:\n  heed view --mask examples/tour/07-sliding-window.yaml -o window.html");
+  view->footer("Examples:\n  heed view --mask examples/tour/07-sliding-window.yaml -o window.html\n"
+               "  heed view --attention examples/sums/sums.yaml --prompt 12+30= --layer 1 --head 0");
   CLI::App *verify = app.add_subcommand("verify", "the proofs, as a table");
   verify->add_option("model", options.model, "the model file (YAML)")->required()->type_name("MODEL.yaml");
   verify->add_flag("--json", options.json, "as JSON");

@@ -6,6 +6,7 @@
 #include "codegen/Target.h"
 #include "codegen/pack/PackWeights.h"
 #include "frontend/Import.h"
+#include "passes/Passes.h"
 #include "passes/Pipeline.h"
 #include "tools/heed/Report.h"
 #include "tools/heed/bench/RatesFile.h"
@@ -79,7 +80,11 @@ bool Compilation::step(Stage stage) {
       reportError(why);
       return false;
     }
-    buildProofPipeline(pm);
+    if (options.attention)
+      pm.addPass(createStoreProbabilities({options.layer}));
+    // A picture shows what a build refuses, too.
+    if (options.command != "view")
+      buildProofPipeline(pm);
     buildFusePipeline(pm, pipeline);
     return succeeded(pm.run(*ir));
   case Stage::Scheduled:

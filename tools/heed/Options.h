@@ -18,6 +18,10 @@ struct Options {
   // view: positions and queries of a tile, 0 for what looks well
   bool mask = false;
   int64_t length = 0, tile = 0;
+  // view: the attention of a layer for a prompt; no head: all of them
+  bool attention = false;
+  std::string prompt, promptFile;
+  int64_t layer = 0, head = -1;
   // verify: a certificate to write, and one to check
   std::string certificate, checkCertificate;
   // every command that compiles: fusion passes left out, by name

@@ -1,5 +1,4 @@
 //===- ViewCommand.cpp - heed view --mask: what the masks look like -------===//
-#include "runtime/support/AtomicFile.h"
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
 #include "tools/heed/Report.h"
@@ -8,14 +7,12 @@
 
 #include "ir/Axes.h"
 #include "ir/Grouping.h"
-#include "passes/masks/Causality.h"
+#include "passes/ModelFlow.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <memory>
 
 using namespace heed::attn;
 using llvm::StringRef;
@@ -143,49 +140,33 @@ public:
     }
   }
 
-  /// The receptive field of a row in the middle, through all attentions of the
-  /// entry in the order in which they run.
-  void field(mlir::ModuleOp module) {
-    MaskAnalysis analysis(module);
-    std::vector<AttentionOp> ops;
-    for (auto function : module.getOps<mlir::func::FuncOp>())
-      if (function->hasAttr("attn.entry"))
-        collect(function, module, ops);
-    int64_t length = 0;
-    for (AttentionOp op : ops) {
-      // Fields of two kinds of positions are not one.
-      if (!analysis.of(op).keysReachTile() || !analysis.of(op).error().empty())
-        return;
-      length = std::max(length, lengthOf(op));
-    }
-    if (ops.empty())
-      return;
-    length = std::min<int64_t>(length, 2048);
-    std::vector<std::unique_ptr<view::ExampleMask>> masks;
-    view::FieldPicture picture{name + ", receptive field", {}, length, 0};
-    for (auto [i, op] : llvm::enumerate(ops)) {
-      masks.push_back(std::make_unique<view::ExampleMask>(op, analysis.of(op),
-                                                          length, length, 0));
-      if (!masks.back()->whyNot().empty())
-        return;
-      picture.layers.push_back(
-          {"layer " + std::to_string(i), masks.back().get()});
-    }
-    picture.out = length * 3 / 4;
-    // A row that looks ahead shows more.
-    for (AttentionOp op : ops)
-      if (auto ahead = computeCausality(analysis.of(op).set()).counterexample;
-          ahead && ahead->q < length && ahead->kv < length)
-        picture.out = ahead->q;
-    add(view::draw(picture));
+  /// The field of a row in the middle of each output that has rows, through the
+  /// whole model; of the model stage.
+  std::vector<view::Drawing> fields(mlir::ModuleOp module) {
+    std::vector<view::Drawing> drawn;
+    int64_t length = options.length;
+    if (!length)
+      module.walk([&](MaskOp op) {
+        length = std::max(length, view::pleasantLength(op.getMask(), 48));
+      });
+    length = std::clamp<int64_t>(length, 16, 2048);
+    const ModelFlow flows(module);
+    for (const EntryFlow &flow : flows.entries())
+      for (const EntryFlow::Output &output : flow.outputs)
+        if (!output.axis.empty())
+          drawn.push_back(draw(view::fieldOf(
+              flow, output, name + ", receptive field of " + output.name,
+              length, length * 3 / 4)));
+    return drawn;
   }
 
-  bool empty() const { return body.empty(); }
-  std::string text(bool svg) const {
-    std::string title = name + ": masks and tiles";
-    return svg ? view::svgPage(title, body, height)
-               : view::htmlPage(title, body, height);
+  void add(const view::Drawing &drawing) {
+    body += "<g transform='translate(0," + std::to_string(height) + ")'>\n" +
+            drawing.svg + "</g>\n";
+    height += drawing.height + 30;
   }
+  bool empty() const { return body.empty(); }
+  view::Drawing whole() const { return {body, height}; }
 
 private:
   int64_t lengthOf(AttentionOp op) {
@@ -223,24 +204,6 @@ private:
     add(view::draw(picture));
   }
 
-  /// The attentions of a function and of what it calls, in order.
-  static void collect(mlir::func::FuncOp function, mlir::ModuleOp module,
-                      std::vector<AttentionOp> &ops) {
-    function.walk([&](mlir::Operation *op) {
-      if (auto attention = llvm::dyn_cast<AttentionOp>(op))
-        ops.push_back(attention);
-      else if (auto call = llvm::dyn_cast<mlir::func::CallOp>(op))
-        collect(module.lookupSymbol<mlir::func::FuncOp>(call.getCallee()),
-                module, ops);
-    });
-  }
-
-  void add(const view::Drawing &drawing) {
-    body += "<g transform='translate(0," + std::to_string(height) + ")'>\n" +
-            drawing.svg + "</g>\n";
-    height += drawing.height + 30;
-  }
-
   const Options &options;
   std::string name, body;
   double height = 0;
@@ -249,32 +212,29 @@ private:
 } // namespace
 
 int viewCommand(const Options &options) {
+  if (options.attention)
+    return viewAttention(options);
   Compilation compilation(options);
-  if (!compilation.import() || !compilation.runTo(Stage::Scheduled))
+  if (!compilation.import())
     return 1;
   Page page(options);
+  std::vector<view::Drawing> fields = page.fields(compilation.module());
+  if (!compilation.runTo(Stage::Scheduled))
+    return 1;
   page.masks(compilation.module());
   if (page.empty()) {
     reportError(options.model + ": there is no attention to draw");
     return 1;
   }
-  page.field(compilation.module());
+  for (const view::Drawing &field : fields)
+    page.add(field);
   std::string output =
       options.output.empty()
           ? (llvm::sys::path::stem(options.model) + "-mask.html").str()
           : options.output;
-  std::string text = page.text(StringRef(output).ends_with(".svg"));
-  Result<AtomicFile> file = AtomicFile::create(output);
-  if (!file)
-    return reportError(file.error());
-  if (Status written = file->append(
-          Bytes(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
-      !written)
-    return reportError(written.error());
-  if (Status done = file->commit(); !done)
-    return reportError(done.error());
-  llvm::outs() << output << '\n';
-  return 0;
+  return view::writePage(
+      output, llvm::sys::path::stem(options.model).str() + ": masks and tiles",
+      page.whole());
 }
 
 } // namespace heed

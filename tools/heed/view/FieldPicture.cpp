@@ -1,4 +1,4 @@
-//===- FieldPicture.cpp - What one output can see, layer by layer ---------===//
+//===- FieldPicture.cpp - What one row of an output reads -----------------===//
 #include "tools/heed/view/FieldPicture.h"
 
 #include "tools/heed/view/Svg.h"
@@ -8,129 +8,118 @@ using llvm::formatv;
 namespace heed::view {
 namespace {
 
-/// Which positions the output reads at one height, and through which row of the
-/// layer above each of them was met first; itself where a residual did.
-struct Height {
-  std::vector<bool> read;
-  std::vector<int64_t> by;
-};
+constexpr double Side = 600, Left = 64, Top = 110;
+/// Steps of a way that are written out.
+constexpr size_t MostSteps = 12;
 
-std::vector<Height> heights(const FieldPicture &picture) {
-  Height top{std::vector<bool>(picture.positions, false),
-             std::vector<int64_t>(picture.positions, -1)};
-  top.read[picture.out] = true;
-  std::vector<Height> all = {top};
-  for (const FieldPicture::Layer &layer : llvm::reverse(picture.layers)) {
-    const Height &above = all.back();
-    Height here{above.read, std::vector<int64_t>(picture.positions, -1)};
-    for (int64_t q = 0; q < picture.positions; ++q)
-      if (above.read[q])
-        here.by[q] = q;
-    for (int64_t q = 0; q < picture.positions; ++q) {
-      if (!above.read[q])
-        continue;
-      for (auto [from, to] : layer.mask->keysOf(q))
-        for (int64_t kv = from; kv < to; ++kv)
-          if (!here.read[kv]) {
-            here.read[kv] = true;
-            here.by[kv] = q;
-          }
+class FieldPainter {
+public:
+  explicit FieldPainter(const FieldPicture &picture)
+      : picture(picture), unit(Side / double(picture.positions)),
+        row(std::clamp(420.0 / double(picture.heights.size()), 14.0, 34.0)) {}
+
+  Drawing paint() {
+    svg.text(Left, 34, picture.title, "title");
+    svg.text(Left, 58,
+             formatv("the rows that {0}[{1}] depends on, from the output down "
+                     "to the inputs",
+                     picture.heights.front().name, picture.out)
+                 .str(),
+             "note");
+    int64_t pitch = std::max<int64_t>(1, picture.positions / 4);
+    for (int64_t at = 0; at <= picture.positions; at += pitch)
+      svg.text(Left + double(at) * unit, Top - 8, std::to_string(at), "faint",
+               "middle");
+    svg.text(Left + Side / 2, Top - 26, "positions", "head", "middle");
+    for (auto [i, height] : llvm::enumerate(picture.heights))
+      level(Top + double(i) * row, height);
+    way();
+    y = Top + double(picture.heights.size()) * row + 20;
+    legend();
+    words();
+    return {svg.take(), y + 20};
+  }
+
+private:
+  void level(double at, const FieldPicture::Height &height) {
+    svg.rectangle(Left, at, Side, row - 3, colourEmpty);
+    for (auto [from, to] : height.rows)
+      svg.rectangle(
+          Left + double(from) * unit, at,
+          std::max(double(to - from) * unit, 1.0), row - 3, colourAllowed,
+          to - from == 1
+              ? formatv("{0}: row {1}", height.name, from).str()
+              : formatv("{0}: rows {1} to {2}", height.name, from, to - 1)
+                    .str());
+    svg.rectangle(Left + double(picture.out) * unit, at, std::max(unit, 2.0),
+                  row - 3, colourFull);
+    svg.text(Left + Side + 12, at + row / 2 + 2, height.name, "faint");
+  }
+
+  /// From the output to the later row.
+  void way() {
+    std::string points, dots;
+    for (auto [i, height] : llvm::enumerate(picture.heights))
+      if (height.way) {
+        double x = Left + (double(*height.way) + 0.5) * unit,
+               at = Top + double(i) * row + row / 2 - 1.5;
+        points += formatv("{0:f2},{1:f2} ", x, at).str();
+        dots += formatv("<circle cx='{0:f2}' cy='{1:f2}' r='3.5' fill='{2}'>"
+                        "<title>{3}: row {4}</title></circle>\n",
+                        x, at, colourLeak, escaped(height.name), *height.way)
+                    .str();
+      }
+    if (!points.empty())
+      svg.raw("<polyline points='" + points + "' fill='none' stroke='" +
+              std::string(colourLeak) + "' stroke-width='2'/>\n" + dots);
+  }
+
+  void legend() {
+    double x = Left;
+    auto entry = [&](const char *colour, const char *text) {
+      svg.rectangle(x, y, 14, 14, colour);
+      svg.text(x + 20, y + 11, text, "faint");
+      x += 34 + 6.4 * double(llvm::StringRef(text).size());
+    };
+    entry(colourFull, "the row itself");
+    entry(colourAllowed, "rows that it depends on");
+    if (!picture.leak.empty())
+      entry(colourLeak, "a way to a later row");
+    y += 40;
+  }
+
+  void line(const std::string &text, const char *style) {
+    for (const std::string &part : wrapped(text, 120)) {
+      svg.text(Left, y, part, style);
+      y += 18;
     }
-    all.push_back(std::move(here));
   }
-  return all;
-}
 
-/// From the output down: the position read at each height on the way to the
-/// farthest position behind it; empty where there is none.
-std::vector<int64_t> wayAhead(const std::vector<Height> &all, int64_t out) {
-  const Height &tokens = all.back();
-  for (int64_t at = int64_t(tokens.read.size()) - 1; at > out; --at) {
-    if (!tokens.read[at])
-      continue;
-    std::vector<int64_t> way = {at};
-    for (size_t i = all.size() - 1; i > 0; --i)
-      way.push_back(all[i].by[way.back()]);
-    std::reverse(way.begin(), way.end());
-    return way;
+  void words() {
+    line("Row out depends on, for all lengths", "head");
+    for (const std::string &formula : picture.formulas)
+      line(formula, "note");
+    y += 8;
+    if (picture.leak.empty())
+      return;
+    line("A row depends on a later one: " + picture.leak.front(), "leak");
+    for (size_t i = 1; i < picture.leak.size() && i <= MostSteps; ++i)
+      line(picture.leak[i], "note");
+    if (picture.leak.size() > MostSteps + 1)
+      line(formatv("… and {0} steps more", picture.leak.size() - 1 - MostSteps)
+               .str(),
+           "note");
   }
-  return {};
-}
+
+  const FieldPicture &picture;
+  double unit, row, y = 0;
+  Svg svg;
+};
 
 } // namespace
 
 Drawing draw(const FieldPicture &picture) {
-  constexpr double side = 600, left = 64, top = 96;
-  double row =
-      std::clamp(420.0 / double(picture.layers.size() + 1), 14.0, 34.0);
-  std::vector<Height> all = heights(picture);
-  Svg svg;
-  svg.text(left, 34, picture.title, "title");
-  svg.text(left, 58,
-           formatv("what row {0} of the output reads, layer by layer, of {1} "
-                   "positions",
-                   picture.out, picture.positions)
-               .str(),
-           "note");
-  double unit = side / double(picture.positions);
-  int64_t pitch = std::max<int64_t>(1, picture.positions / 4);
-  for (int64_t at = 0; at <= picture.positions; at += pitch)
-    svg.text(left + at * unit, top - 8, std::to_string(at), "faint", "middle");
-  int64_t first = picture.positions, count = 0;
-  for (auto [i, height] : llvm::enumerate(all)) {
-    double y = top + double(i) * row;
-    svg.rectangle(left, y, side, row - 3, colourEmpty);
-    for (int64_t at = 0; at < picture.positions; ++at) {
-      if (!height.read[at])
-        continue;
-      int64_t from = at;
-      while (at < picture.positions && height.read[at])
-        ++at;
-      svg.rectangle(left + from * unit, y, (at - from) * unit, row - 3,
-                    colourAllowed,
-                    formatv("positions {0} to {1}", from, at - 1).str());
-      if (i + 1 == all.size()) {
-        first = std::min(first, from);
-        count += at - from;
-      }
-    }
-    svg.rectangle(left + picture.out * unit, y, std::max(unit, 2.0), row - 3,
-                  colourFull);
-    std::string name =
-        i == 0 ? "output" : "into " + picture.layers[all.size() - 1 - i].name;
-    svg.text(left + side + 12, y + row / 2 + 2, name, "faint");
-  }
-  double y = top + double(all.size()) * row + 20;
-  svg.text(left, y,
-           count == 0 ? "It reads nothing."
-                      : formatv("At the bottom it reads {0} positions; the "
-                                "first of them is {1}.",
-                                count, first)
-                            .str(),
-           "note");
-  std::vector<int64_t> way = wayAhead(all, picture.out);
-  if (!way.empty()) {
-    std::string points;
-    for (auto [i, at] : llvm::enumerate(way))
-      points += formatv("{0:f2},{1:f2} ", left + (at + 0.5) * unit,
-                        top + double(i) * row + row / 2 - 1.5)
-                    .str();
-    svg.raw("<polyline points='" + points + "' fill='none' stroke='" +
-            std::string(colourLeak) + "' stroke-width='2'/>\n");
-    for (auto [i, at] : llvm::enumerate(way))
-      svg.raw(formatv("<circle cx='{0:f2}' cy='{1:f2}' r='3.5' fill='{2}'/>\n",
-                      left + (at + 0.5) * unit,
-                      top + double(i) * row + row / 2 - 1.5, colourLeak)
-                  .str());
-    y += 20;
-    svg.text(left, y,
-             formatv("Row {0} of the output reads the later position {1}: the "
-                     "red way.",
-                     picture.out, way.back())
-                 .str(),
-             "leak");
-  }
-  return {svg.take(), y + 30};
+  return FieldPainter(picture).paint();
 }
 
 } // namespace heed::view

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tools/heed/view/ExampleMask.h"
+#include "tools/heed/view/Svg.h"
 
 #include <string>
 #include <vector>
@@ -23,11 +24,6 @@ struct MaskPicture {
 /// some tiles where it has none.
 int64_t pleasantLength(attn::MaskAttr mask, int64_t tile);
 
-/// A group of SVG elements, `height` units high and as wide as the page.
-struct Drawing {
-  std::string svg;
-  double height = 0;
-};
 Drawing draw(const MaskPicture &picture);
 
 } // namespace heed::view

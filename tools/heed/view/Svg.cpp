@@ -1,6 +1,10 @@
 //===- Svg.cpp - Text that becomes a picture ------------------------------===//
 #include "tools/heed/view/Svg.h"
 
+#include "runtime/formats/MappedFile.h"
+#include "runtime/support/AtomicFile.h"
+#include "tools/heed/Report.h"
+
 using llvm::StringRef;
 
 namespace heed::view {
@@ -69,9 +73,17 @@ static constexpr const char *style =
     ".mask{font-size:15px;font-family:'DejaVu Sans Mono',Menlo,Consolas,"
     "monospace}"
     ".note{font-size:13px}.head{font-size:13px;font-weight:600}"
-    ".faint{font-size:12px;fill:#77746c}.leak{font-size:12px;fill:#c0392b}";
+    ".faint{font-size:12px;fill:#77746c}"
+    ".leak{font-size:13px;fill:#c0392b}"
+    ".token{font-size:12px;font-family:'DejaVu Sans Mono',Menlo,Consolas,"
+    "monospace;white-space:pre}"
+    // At night: paper, ink and what is empty; the other colours stay.
+    "@media(prefers-color-scheme:dark){text{fill:#e8e6e0}"
+    ".faint{fill:#a5a299}.leak{fill:#ff8a75}"
+    "rect[fill='#ffffff']{fill:#1b1b19}rect[fill='#eeece6']{fill:#34332f}"
+    "line[stroke='#ffffff']{stroke:#1b1b19}}";
 
-std::string svgPage(StringRef title, StringRef body, double height) {
+static std::string svgPage(StringRef title, StringRef body, double height) {
   std::string out = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " +
                     number(pageWidth) + " " + number(height) + "' width='" +
                     number(pageWidth) + "' height='" + number(height) +
@@ -82,14 +94,33 @@ std::string svgPage(StringRef title, StringRef body, double height) {
   return out + paper.take() + body.str() + "</svg>\n";
 }
 
-std::string htmlPage(StringRef title, StringRef body, double height) {
+static std::string htmlPage(StringRef title, StringRef body, double height) {
   return "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
          "<title>" +
          escaped(title) +
          "</title>\n<style>body{margin:0;background:#ffffff}"
+         "@media(prefers-color-scheme:dark){body{background:#1b1b19}}"
          "svg{display:block;margin:0 auto;max-width:100%;height:auto}"
          "</style>\n</head>\n<body>\n" +
          svgPage(title, body, height) + "</body>\n</html>\n";
+}
+
+int writePage(const std::string &path, const std::string &title,
+              const Drawing &drawing) {
+  std::string text = StringRef(path).ends_with(".svg")
+                         ? svgPage(title, drawing.svg, drawing.height)
+                         : htmlPage(title, drawing.svg, drawing.height);
+  Result<AtomicFile> file = AtomicFile::create(path);
+  if (!file)
+    return reportError(file.error());
+  if (Status written = file->append(
+          Bytes(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
+      !written)
+    return reportError(written.error());
+  if (Status done = file->commit(); !done)
+    return reportError(done.error());
+  llvm::outs() << path << '\n';
+  return 0;
 }
 
 } // namespace heed::view

@@ -41,10 +41,16 @@ private:
   std::string out;
 };
 
-/// The whole picture: one SVG file, or one HTML page that holds it. Nothing in
-/// it comes from elsewhere.
-std::string svgPage(llvm::StringRef title, llvm::StringRef body, double height);
-std::string htmlPage(llvm::StringRef title, llvm::StringRef body,
-                     double height);
+/// A group of SVG elements, `height` units high and as wide as the page.
+struct Drawing {
+  std::string svg;
+  double height = 0;
+};
+
+/// Writes the whole picture: a file that ends with .svg, or else an HTML page
+/// that holds it, and says its name. Nothing in it comes from elsewhere.
+/// Returns the exit code.
+int writePage(const std::string &path, const std::string &title,
+              const Drawing &drawing);
 
 } // namespace heed::view
