@@ -30,8 +30,8 @@ struct LinearShape {
   int64_t panels = 0, weights = 0;
   /// A block holds a multiple of this many panels, so that heads are whole.
   int64_t panelsOfHead = 1;
-  /// Whether all weights lie in memory as pairs of bf16.
-  bool inBf16 = false;
+  /// Whether all weights lie in memory as f32, or as pairs of bf16.
+  bool inF32 = false, inBf16 = false;
 };
 LinearShape shapeOf(attn::FusedLinearOp linear);
 attn::LinearScheduleAttr scheduleLinear(attn::TargetAttr target,
