@@ -39,6 +39,7 @@ private:
   Status openSession(unsigned slots);
   /// `bytes`: what a token reads.
   Status fillPeaks(uint64_t bytes);
+  void fillPieces(uint32_t meetings);
   double prefillCost(size_t tokens) const;
   Result<double> feed(size_t first, size_t count);
   Result<double> sentences(size_t batch, size_t length);
@@ -52,8 +53,9 @@ private:
   Random random{1};
   std::unique_ptr<Session> session;
   double fma = 0, read = 0;
-  uint64_t tokenBytes = 0;     // that decoding one token reads
-  std::vector<uint8_t> buffer; // what stands for the cache
+  double readAlone = 0, readPieces = 0; // by one thread; as kernels read
+  uint64_t tokenBytes = 0;              // that decoding one token reads
+  std::vector<uint8_t> buffer;          // what stands for the cache
   std::vector<Figure> figures;
 };
 } // namespace
@@ -80,6 +82,22 @@ Status Bench::fillPeaks(uint64_t bytes) {
   Bytes parts[] = {weights, buffer};
   read = std::max(read, readRate(pool, model.threads(), parts));
   return {};
+}
+
+/// What several threads can gain in decoding: the same bytes read by one, and
+/// by all with as many meetings as a step has.
+void Bench::fillPieces(uint32_t meetings) {
+  Bytes weights = model.weights().first(
+      std::min<uint64_t>(tokenBytes, model.info().weightBytesPerToken));
+  Bytes parts[] = {weights, buffer};
+  readAlone = std::max(readAlone, readRate(model.threadPool(), 1, parts));
+  std::vector<Bytes> pieces;
+  for (Bytes part : parts)
+    for (uint64_t size = tokenBytes / std::max(meetings, 1u) + 1; !part.empty();
+         part = part.subspan(std::min<uint64_t>(size, part.size())))
+      pieces.push_back(part.first(std::min<uint64_t>(size, part.size())));
+  readPieces = std::max(readPieces,
+                        readRate(model.threadPool(), model.threads(), pieces));
 }
 
 /// Runs `count` random tokens of slot 0 from position `first` on, the last
@@ -131,8 +149,11 @@ Status Bench::decoder(size_t prompt, size_t tokens) {
       if (i % 8 == 0)
         if (Status done = fillPeaks(tokenBytes); !done)
           return done;
+      uint32_t before = model.threadPool().barrier().meetings();
       if (Status done = timeBoth(prompt + i, 1); !done)
         return done;
+      if (i % 8 == 0 && all.threads > 1)
+        fillPieces(model.threadPool().barrier().meetings() - before);
     }
     progress.show("rounds", round + 1, rounds);
   }
@@ -145,6 +166,9 @@ Status Bench::decoder(size_t prompt, size_t tokens) {
   if (all.threads > 1) {
     add("prefill, beside one thread", one.prefill / all.prefill, "times");
     add("decode, beside one thread", one.decode / all.decode, "times");
+    add("reading its bytes, beside one thread", read / readAlone, "times");
+    add("reading them in a piece for each kernel", readPieces / readAlone,
+        "times");
   }
   add(concat("first token after a prompt of ", prompt,
              " tokens, start and all"),

@@ -41,6 +41,8 @@ public:
     spins = newSpins;
   }
   void wait();
+  /// How often several threads have met.
+  uint32_t meetings() const { return phase.now(); }
 
 private:
   unsigned threads = 1, spins = 0;
