@@ -20,8 +20,10 @@ FunctionArena::Region &FunctionArena::regionOf(ArrayRef<StringAttr> axes) {
 FunctionArena::FunctionArena(func::FuncOp function) {
   Block &body = function.getBody().front();
   auto names = scoreAxes(function->getParentOfType<ModuleOp>());
-  for (auto [number, value] : llvm::enumerate(body.getTerminator()->getOperands()))
-    if (Value root = viewRoot(value); isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
+  for (auto [number, value] :
+       llvm::enumerate(body.getTerminator()->getOperands()))
+    if (Value root = viewRoot(value);
+        isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
       destinations.try_emplace(root, number);
   for (Operation &op : body.without_terminator()) {
     auto plan = op.getAttrOfType<ArrayAttr>("attn.buffers");
@@ -36,7 +38,8 @@ FunctionArena::FunctionArena(func::FuncOp function) {
         buffer = dyn_cast<BufferAttr>(plan[result.getResultNumber()]);
       SmallVector<StringAttr> axes;
       if (buffer)
-        axes.assign(buffer.getAxes().getNames().begin(), buffer.getAxes().getNames().end());
+        axes.assign(buffer.getAxes().getNames().begin(),
+                    buffer.getAxes().getNames().end());
       int64_t bytes = type.getElementTypeBitWidth() / 8;
       for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
         if (!ShapedType::isDynamic(size))
@@ -56,21 +59,24 @@ FunctionArena::FunctionArena(func::FuncOp function) {
   }
 }
 
-Value FunctionArena::units(Emit &e, const Region &region, const AxisSizes &sizes) const {
+Value FunctionArena::units(Emit &e, const Region &region,
+                           const AxisSizes &sizes) const {
   Value product = e.index(1);
   for (StringAttr axis : region.axes)
     product = e.mul(product, sizes(axis));
   return product;
 }
 
-Value FunctionArena::startOf(Emit &e, unsigned number, const AxisSizes &sizes) const {
+Value FunctionArena::startOf(Emit &e, unsigned number,
+                             const AxisSizes &sizes) const {
   Value at = e.index(0);
   for (const Region &region : llvm::ArrayRef(all).take_front(number))
     at = e.add(at, e.mul(units(e, region, sizes), region.bytes));
   return at;
 }
 
-Value FunctionArena::view(Emit &e, OpResult result, const CallContext &context, const AxisSizes &sizes) const {
+Value FunctionArena::view(Emit &e, OpResult result, const CallContext &context,
+                          const AxisSizes &sizes) const {
   const Place &place = places.find(result)->second;
   auto type = cast<RankedTensorType>(result.getType());
   Value n = units(e, all[place.region], sizes);
@@ -81,14 +87,17 @@ Value FunctionArena::view(Emit &e, OpResult result, const CallContext &context, 
   return e.view(context.arena, at, type.getElementType(), e.mul(n, fixed));
 }
 
-Value FunctionArena::calleeArena(Emit &e, const CallContext &context, const AxisSizes &sizes) const {
+Value FunctionArena::calleeArena(Emit &e, const CallContext &context,
+                                 const AxisSizes &sizes) const {
   Value at = startOf(e, all.size(), sizes);
-  return e.view(context.arena, at, e.b.getI8Type(), e.sub(e.sizeOf(context.arena), at));
+  return e.view(context.arena, at, e.b.getI8Type(),
+                e.sub(e.sizeOf(context.arena), at));
 }
 
 std::optional<unsigned> FunctionArena::destinationOf(OpResult result) const {
   auto it = destinations.find(result);
-  return it == destinations.end() ? std::nullopt : std::optional<unsigned>(it->second);
+  return it == destinations.end() ? std::nullopt
+                                  : std::optional<unsigned>(it->second);
 }
 
 } // namespace heed

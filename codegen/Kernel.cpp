@@ -1,20 +1,23 @@
 //===- Kernel.cpp - One op as a function on memory ------------------------===//
 #include "codegen/Kernel.h"
 
-#include "llvm/ADT/SetVector.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace heed::attn;
 
 namespace heed {
 
-static MemRefType memory(Type element) { return MemRefType::get({ShapedType::kDynamic}, element); }
+static MemRefType memory(Type element) {
+  return MemRefType::get({ShapedType::kDynamic}, element);
+}
 
 SmallVector<Type> CallContext::types(MLIRContext *context, bool hasCache) {
   Builder b(context);
-  SmallVector<Type> out = {memory(b.getI8Type()), memory(b.getI8Type()), memory(b.getI64Type()),
-                           memory(b.getI8Type()), b.getIndexType(),      b.getIndexType()};
+  SmallVector<Type> out = {memory(b.getI8Type()),  memory(b.getI8Type()),
+                           memory(b.getI64Type()), memory(b.getI8Type()),
+                           b.getIndexType(),       b.getIndexType()};
   if (hasCache)
     out.push_back(memory(b.getF32Type()));
   return out;
@@ -28,9 +31,12 @@ SmallVector<Value> CallContext::values() const {
 }
 
 CallContext CallContext::of(Block &entry, bool hasCache) {
-  return {entry.getArgument(0), entry.getArgument(1),
-          entry.getArgument(2), entry.getArgument(3),
-          hasCache ? Value(entry.getArgument(6)) : Value(), entry.getArgument(4),
+  return {entry.getArgument(0),
+          entry.getArgument(1),
+          entry.getArgument(2),
+          entry.getArgument(3),
+          hasCache ? Value(entry.getArgument(6)) : Value(),
+          entry.getArgument(4),
           entry.getArgument(5)};
 }
 
@@ -44,25 +50,32 @@ SmallVector<Type> memoryTypes(Type type) {
   if (isa<WeightType>(type))
     return {b.getIndexType()};
   if (isa<RaggedType>(type))
-    return {memory(b.getI32Type()), memory(b.getI32Type()), memory(b.getI64Type()), memory(b.getI64Type()),
+    return {memory(b.getI32Type()), memory(b.getI32Type()),
+            memory(b.getI64Type()), memory(b.getI64Type()),
             memory(b.getI64Type())};
   if (isa<CacheType>(type))
     return {b.getIndexType(), b.getIndexType(), b.getIndexType()};
   llvm_unreachable("no memory for this type");
 }
 
-Value bindMemory(Emit &e, Type type, ValueRange memory, const CallContext &context) {
+Value bindMemory(Emit &e, Type type, ValueRange memory,
+                 const CallContext &context) {
   if (isa<RankedTensorType>(type))
-    return FromMemoryOp::create(e.b, e.loc, type, memory[0], memory.drop_front());
+    return FromMemoryOp::create(e.b, e.loc, type, memory[0],
+                                memory.drop_front());
   if (isa<WeightType>(type))
     return WeightAtOp::create(e.b, e.loc, type, context.weights, memory[0]);
   if (isa<RaggedType>(type))
-    return RowsAtOp::create(e.b, e.loc, type, memory[0], memory[1], memory[2], memory[3], memory[4]);
-  return CacheAtOp::create(e.b, e.loc, type, context.pool, memory[0], memory[1], memory[2]);
+    return RowsAtOp::create(e.b, e.loc, type, memory[0], memory[1], memory[2],
+                            memory[3], memory[4]);
+  return CacheAtOp::create(e.b, e.loc, type, context.pool, memory[0], memory[1],
+                           memory[2]);
 }
 
-Kernel beginKernel(OpBuilder &builder, Operation *op, StringRef name, bool hasCache, SmallVectorImpl<Value> &inputs) {
-  llvm::SetVector<Value> outer(op->getOperands().begin(), op->getOperands().end());
+Kernel beginKernel(OpBuilder &builder, Operation *op, StringRef name,
+                   bool hasCache, SmallVectorImpl<Value> &inputs) {
+  llvm::SetVector<Value> outer(op->getOperands().begin(),
+                               op->getOperands().end());
   for (Region &region : op->getRegions())
     getUsedValuesDefinedAbove(region, outer);
   inputs.assign(outer.begin(), outer.end());
@@ -77,7 +90,8 @@ Kernel beginKernel(OpBuilder &builder, Operation *op, StringRef name, bool hasCa
     llvm::append_range(types, memoryTypes(result));
 
   Kernel kernel;
-  kernel.function = func::FuncOp::create(builder, op->getLoc(), name, builder.getFunctionType(types, {}));
+  kernel.function = func::FuncOp::create(builder, op->getLoc(), name,
+                                         builder.getFunctionType(types, {}));
   kernel.function.setPrivate();
   Block *body = kernel.function.addEntryBlock();
   kernel.context = CallContext::of(*body, hasCache);

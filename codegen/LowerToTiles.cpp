@@ -1,7 +1,8 @@
 //===- LowerToTiles.cpp - Functions on tensors become kernels on memory ---===//
 //
-// A function of the model becomes a function of the same name on memory: first the call's context, then its arguments,
-// then the memory of its results (destination passing). Each op in it becomes a kernel, a call and a barrier.
+// A function of the model becomes a function of the same name on memory: first
+// the call's context, then its arguments, then the memory of its results
+// (destination passing). Each op in it becomes a kernel, a call and a barrier.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/Arena.h"
@@ -25,7 +26,8 @@ namespace heed {
 
 namespace {
 
-/// The dynamic axes of all tensors of the module, in order of appearance: the order of `sizes`.
+/// The dynamic axes of all tensors of the module, in order of appearance: the
+/// order of `sizes`.
 SmallVector<StringAttr> dynamicAxes(ModuleOp module, bool hasCache) {
   llvm::SetVector<StringAttr> axes;
   auto note = [&](Type type) {
@@ -52,16 +54,20 @@ SmallVector<StringAttr> dynamicAxes(ModuleOp module, bool hasCache) {
 }
 
 bool isModelFunction(func::FuncOp function) {
-  auto isModel = [](Type type) { return isa<RankedTensorType, WeightType, RaggedType, CacheType>(type); };
-  return llvm::any_of(function.getArgumentTypes(), isModel) || llvm::any_of(function.getResultTypes(), isModel);
+  auto isModel = [](Type type) {
+    return isa<RankedTensorType, WeightType, RaggedType, CacheType>(type);
+  };
+  return llvm::any_of(function.getArgumentTypes(), isModel) ||
+         llvm::any_of(function.getResultTypes(), isModel);
 }
 
 /// Lowers one function. Kernels are made at the end of the module.
 class FunctionLowering {
 public:
-  FunctionLowering(ModuleOp module, func::FuncOp from, ArrayRef<StringAttr> axes, bool hasCache, int64_t &scratch)
-      : module(module), from(from), axes(axes), hasCache(hasCache), b(module.getContext()), e(b, from.getLoc()),
-        scratch(scratch) {}
+  FunctionLowering(ModuleOp module, func::FuncOp from,
+                   ArrayRef<StringAttr> axes, bool hasCache, int64_t &scratch)
+      : module(module), from(from), axes(axes), hasCache(hasCache),
+        b(module.getContext()), e(b, from.getLoc()), scratch(scratch) {}
 
   LogicalResult run();
 
@@ -99,7 +105,8 @@ Value FunctionLowering::axisSize(StringAttr name) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&to.getBody().front());
     StringAttr elsewhere = scoreAxes(module).lookup(name);
-    size_t number = llvm::find(axes, elsewhere ? elsewhere : name) - axes.begin();
+    size_t number =
+        llvm::find(axes, elsewhere ? elsewhere : name) - axes.begin();
     size = e.toIndex(e.loadScalar(context.sizes, e.index(number)));
   }
   return size;
@@ -113,7 +120,8 @@ SmallVector<Value> FunctionLowering::sizes(RankedTensorType type) {
   return out;
 }
 
-/// The memory of an op's result: its place in the arena, or the caller's destination.
+/// The memory of an op's result: its place in the arena, or the caller's
+/// destination.
 MemoryValue FunctionLowering::allocate(OpResult result) {
   auto type = dyn_cast<RankedTensorType>(result.getType());
   if (!type)
@@ -121,21 +129,26 @@ MemoryValue FunctionLowering::allocate(OpResult result) {
   if (std::optional<unsigned> destination = arena->destinationOf(result)) {
     return results[*destination];
   }
-  MemoryValue out = {arena->view(e, result, context, [&](StringAttr name) { return axisSize(name); })};
+  MemoryValue out = {arena->view(
+      e, result, context, [&](StringAttr name) { return axisSize(name); })};
   llvm::append_range(out, sizes(type));
   return out;
 }
 
 void FunctionLowering::barrier() {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, from.getLoc(), context.sync);
-  Value word = arith::IndexCastOp::create(b, from.getLoc(), b.getI64Type(), address);
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(
+      b, from.getLoc(), context.sync);
+  Value word =
+      arith::IndexCastOp::create(b, from.getLoc(), b.getI64Type(), address);
   Value sync = LLVM::IntToPtrOp::create(b, from.getLoc(), pointer, word);
   func::CallOp::create(b, from.getLoc(), "heed_barrier", TypeRange(), sync);
 }
 
 void FunctionLowering::lowerKernel(Operation *op) {
-  std::string name = (op->getName().stripDialect() + "_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
+  std::string name = (op->getName().stripDialect() + "_" +
+                      Twine(llvm::range_size(module.getOps<func::FuncOp>())))
+                         .str();
   SmallVector<Value> inputs;
   Kernel kernel;
   {
@@ -144,8 +157,11 @@ void FunctionLowering::lowerKernel(Operation *op) {
     kernel = beginKernel(builder, op, name, hasCache, inputs);
     Emit inside(builder, op->getLoc());
     llvm::TypeSwitch<Operation *>(op)
-        .Case([&](FusedLinearOp linear) { emitLinearKernel(inside, kernel, linear); })
-        .Case<ScoresOp, ScoreMapOp, MaskOp, SoftmaxOp, MaskedSoftmaxOp, CombineOp, PoolOp>(
+        .Case([&](FusedLinearOp linear) {
+          emitLinearKernel(inside, kernel, linear);
+        })
+        .Case<ScoresOp, ScoreMapOp, MaskOp, SoftmaxOp, MaskedSoftmaxOp,
+              CombineOp, PoolOp>(
             [&](Operation *) { emitPlainKernel(inside, kernel, op); })
         .Default([&](Operation *) { emitRowKernel(inside, kernel, op); });
     func::ReturnOp::create(builder, op->getLoc());
@@ -158,7 +174,8 @@ void FunctionLowering::lowerKernel(Operation *op) {
   for (Value input : inputs)
     llvm::append_range(operands, memory.lookup(input));
   for (OpResult result : op->getResults()) {
-    MemoryValue place = isa<CacheType>(result.getType()) ? MemoryValue() : allocate(result);
+    MemoryValue place =
+        isa<CacheType>(result.getType()) ? MemoryValue() : allocate(result);
     memory[result] = place;
   }
   // A cache goes where it was: the operand's memory is the result's.
@@ -175,7 +192,9 @@ void FunctionLowering::lowerKernel(Operation *op) {
 }
 
 LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
-  std::string name = ("attention_" + Twine(llvm::range_size(module.getOps<func::FuncOp>()))).str();
+  std::string name =
+      ("attention_" + Twine(llvm::range_size(module.getOps<func::FuncOp>())))
+          .str();
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
   OpBuilder builder(b.getContext());
   builder.setInsertionPointToEnd(module.getBody());
@@ -190,7 +209,8 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
     int64_t count = 1;
     for (int64_t size : cast<WeightType>(weight.getType()).getShape())
       count *= size;
-    return e.view(context.weights, memory.lookup(weight)[0], b.getF32Type(), e.index(count));
+    return e.view(context.weights, memory.lookup(weight)[0], b.getF32Type(),
+                  e.index(count));
   };
   SmallVector<Value> operands;
   for (const AttentionArg &argument : attentionArguments(op)) {
@@ -245,7 +265,8 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
       operands.push_back(memory.lookup(argument.value)[0]);
       break;
     case AttentionArgKind::MaskSymbol:
-      return op.emitOpError() << "the mask's integer `" << argument.name.getValue() << "` has no value";
+      return op.emitOpError() << "the mask's integer `"
+                              << argument.name.getValue() << "` has no value";
     case AttentionArgKind::Scratch:
       operands.push_back(threadScratch);
       break;
@@ -263,7 +284,8 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
   for (func::FuncOp kernel : {kernels.compute, kernels.join}) {
     if (!kernel)
       continue;
-    func::CallOp::create(b, op.getLoc(), kernel.getName(), TypeRange(), operands);
+    func::CallOp::create(b, op.getLoc(), kernel.getName(), TypeRange(),
+                         operands);
     barrier();
   }
   return success();
@@ -271,7 +293,8 @@ LogicalResult FunctionLowering::lowerAttention(AttentionOp op) {
 
 LogicalResult FunctionLowering::lowerCall(func::CallOp op) {
   SmallVector<Value> operands = context.values();
-  operands[1] = arena->calleeArena(e, context, [&](StringAttr name) { return axisSize(name); });
+  operands[1] = arena->calleeArena(
+      e, context, [&](StringAttr name) { return axisSize(name); });
   operands.push_back(threadScratch);
   for (Value operand : op.getOperands())
     llvm::append_range(operands, memory.lookup(operand));
@@ -293,7 +316,8 @@ LogicalResult FunctionLowering::lowerCall(func::CallOp op) {
 
 LogicalResult FunctionLowering::lower(Operation *op) {
   if (auto handle = dyn_cast<HandleOp>(op)) {
-    auto declared = SymbolTable::lookupNearestSymbolFrom<DeclareOp>(op, handle.getWeightAttr());
+    auto declared = SymbolTable::lookupNearestSymbolFrom<DeclareOp>(
+        op, handle.getWeightAttr());
     auto offset = declared->getAttrOfType<IntegerAttr>("attn.offset");
     if (!offset)
       return op->emitOpError("the weight has no place yet (attn.offset)");
@@ -302,7 +326,9 @@ LogicalResult FunctionLowering::lower(Operation *op) {
   }
   if (isView(op)) {
     memory[op->getResult(0)] = {memory.lookup(op->getOperand(0))[0]};
-    llvm::append_range(memory[op->getResult(0)], sizes(cast<RankedTensorType>(op->getResult(0).getType())));
+    llvm::append_range(
+        memory[op->getResult(0)],
+        sizes(cast<RankedTensorType>(op->getResult(0).getType())));
     return success();
   }
   if (auto call = dyn_cast<func::CallOp>(op))
@@ -315,22 +341,28 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && tensor.getElementType().isBF16();
   };
-  if (llvm::any_of(op->getOperandTypes(), isShort) || llvm::any_of(op->getResultTypes(), isShort))
-    return op->emitOpError("has no kernel for tensors of bf16: only a fused attention reads and writes them");
-  if (auto linear = dyn_cast<FusedLinearOp>(op); linear && RowShape(linear.getX().getType()).hasHeads())
-    return op->emitOpError("has no kernel for a linear of each head on its own; merge the heads first");
+  if (llvm::any_of(op->getOperandTypes(), isShort) ||
+      llvm::any_of(op->getResultTypes(), isShort))
+    return op->emitOpError("has no kernel for tensors of bf16: only a fused "
+                           "attention reads and writes them");
+  if (auto linear = dyn_cast<FusedLinearOp>(op);
+      linear && RowShape(linear.getX().getType()).hasHeads())
+    return op->emitOpError("has no kernel for a linear of each head on its "
+                           "own; merge the heads first");
   lowerKernel(op);
   return success();
 }
 
-/// Bytes of each thread's scratch: known when all kernels are made. Until then the constant is one that nothing folds away.
+/// Bytes of each thread's scratch: known when all kernels are made. Until then
+/// the constant is one that nothing folds away.
 Value FunctionLowering::scratchBytes() {
   Value bytes = e.index(std::numeric_limits<int32_t>::max());
   bytes.getDefiningOp()->setAttr("attn.scratch", b.getUnitAttr());
   return bytes;
 }
 
-/// Offset of cache `number` of the entry, times the capacity; the stride of a slot; the capacity.
+/// Offset of cache `number` of the entry, times the capacity; the stride of a
+/// slot; the capacity.
 SmallVector<Value> FunctionLowering::entryCache(unsigned number) {
   int64_t before = 0, all = 0, i = 0;
   for (Type type : from.getArgumentTypes())
@@ -345,8 +377,9 @@ SmallVector<Value> FunctionLowering::entryCache(unsigned number) {
 }
 
 LogicalResult FunctionLowering::run() {
-  // The entry's arguments are the ABI's (runtime/model/Entry.h): a tensor is its memory, caches are places in the pool.
-  // Any other function takes its thread's scratch, and everything as kernels do.
+  // The entry's arguments are the ABI's (runtime/model/Entry.h): a tensor is
+  // its memory, caches are places in the pool. Any other function takes its
+  // thread's scratch, and everything as kernels do.
   bool entry = from->hasAttr("attn.entry");
   auto slots = [&](Type type) {
     SmallVector<Type> types;
@@ -369,7 +402,8 @@ LogicalResult FunctionLowering::run() {
   b.setInsertionPoint(from);
   std::string name = from.getSymName().str();
   from.setSymName(name + "_tensors");
-  to = func::FuncOp::create(b, from.getLoc(), name, b.getFunctionType(types, {}));
+  to = func::FuncOp::create(b, from.getLoc(), name,
+                            b.getFunctionType(types, {}));
   if (entry)
     to->setAttr("llvm.emit_c_interface", b.getUnitAttr());
   else
@@ -383,9 +417,11 @@ LogicalResult FunctionLowering::run() {
   if (entry) {
     // Threads' scratch comes first in the arena.
     Value bytes = scratchBytes();
-    threadScratch = e.view(context.arena, e.mul(bytes, context.thread), b.getI8Type(), bytes);
+    threadScratch = e.view(context.arena, e.mul(bytes, context.thread),
+                           b.getI8Type(), bytes);
     Value start = e.mul(bytes, context.threads);
-    context.arena = e.view(context.arena, start, b.getI8Type(), e.sub(e.sizeOf(context.arena), start));
+    context.arena = e.view(context.arena, start, b.getI8Type(),
+                           e.sub(e.sizeOf(context.arena), start));
   } else {
     threadScratch = rest.front();
     rest = rest.drop_front();
@@ -415,13 +451,18 @@ LogicalResult FunctionLowering::run() {
   return success();
 }
 
-/// A result that no op computed in its destination (an argument handed through, a value returned twice) is copied.
+/// A result that no op computed in its destination (an argument handed through,
+/// a value returned twice) is copied.
 void FunctionLowering::copyResults() {
-  for (auto [value, place] : llvm::zip(from.getBody().front().getTerminator()->getOperands(), results)) {
-    if (!isa<RankedTensorType>(value.getType()) || memory.lookup(value)[0] == place[0])
+  for (auto [value, place] : llvm::zip(
+           from.getBody().front().getTerminator()->getOperands(), results)) {
+    if (!isa<RankedTensorType>(value.getType()) ||
+        memory.lookup(value)[0] == place[0])
       continue;
-    e.when(e.equal(context.thread, e.index(0)),
-           [&, value = value, place = place] { memref::CopyOp::create(b, e.loc, memory.lookup(value)[0], place[0]); });
+    e.when(
+        e.equal(context.thread, e.index(0)), [&, value = value, place = place] {
+          memref::CopyOp::create(b, e.loc, memory.lookup(value)[0], place[0]);
+        });
     barrier();
   }
 }
@@ -434,18 +475,23 @@ struct LowerToTiles : impl::LowerToTilesBase<LowerToTiles> {
     for (auto function : module.getOps<func::FuncOp>())
       if (isModelFunction(function)) {
         functions.push_back(function);
-        hasCache |= llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<CacheType>(type); });
+        hasCache |= llvm::any_of(function.getArgumentTypes(), [](Type type) {
+          return isa<CacheType>(type);
+        });
       }
     OpBuilder b(&getContext());
     SmallVector<StringAttr> axes = dynamicAxes(module, hasCache);
-    module->setAttr("attn.axes", b.getArrayAttr(SmallVector<Attribute>(axes.begin(), axes.end())));
+    module->setAttr("attn.axes", b.getArrayAttr(SmallVector<Attribute>(
+                                     axes.begin(), axes.end())));
     b.setInsertionPointToEnd(module.getBody());
-    auto barrier = func::FuncOp::create(b, module.getLoc(), "heed_barrier",
-                                        b.getFunctionType({LLVM::LLVMPointerType::get(&getContext())}, {}));
+    auto barrier = func::FuncOp::create(
+        b, module.getLoc(), "heed_barrier",
+        b.getFunctionType({LLVM::LLVMPointerType::get(&getContext())}, {}));
     barrier.setPrivate();
     int64_t scratch = 0;
     for (func::FuncOp function : functions)
-      if (failed(FunctionLowering(module, function, axes, hasCache, scratch).run()))
+      if (failed(FunctionLowering(module, function, axes, hasCache, scratch)
+                     .run()))
         return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();

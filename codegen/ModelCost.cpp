@@ -11,7 +11,8 @@ using namespace heed::attn;
 namespace heed {
 namespace {
 
-/// Collects the floating-point operations of a call as a polynomial of its dynamic axes.
+/// Collects the floating-point operations of a call as a polynomial of its
+/// dynamic axes.
 class Cost {
 public:
   explicit Cost(ModelInfo &info) : info(info) {}
@@ -20,12 +21,16 @@ public:
   void function(func::FuncOp function) {
     for (Operation &op : function.getBody().front()) {
       if (auto call = dyn_cast<func::CallOp>(op))
-        this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()));
+        this->function(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+            call, call.getCalleeAttr()));
       else if (auto linear = dyn_cast<FusedLinearOp>(op))
         for (Value weight : linear.getWeights())
-          product(linear.getX().getType(), 2.0 * cast<WeightType>(weight.getType()).getShape()[0]);
+          product(linear.getX().getType(),
+                  2.0 * cast<WeightType>(weight.getType()).getShape()[0]);
       else if (auto linear = dyn_cast<LinearOp>(op))
-        product(linear.getX().getType(), 2.0 * cast<WeightType>(linear.getWeight().getType()).getShape()[0]);
+        product(
+            linear.getX().getType(),
+            2.0 * cast<WeightType>(linear.getWeight().getType()).getShape()[0]);
       else if (auto attention = dyn_cast<AttentionOp>(op))
         pairs(attention);
     }
@@ -44,9 +49,12 @@ private:
         flops *= size;
     info.cost.push_back({axes, flops});
   }
-  uint32_t number(StringRef axis) { return llvm::find(info.axes, axis.str()) - info.axes.begin(); }
+  uint32_t number(StringRef axis) {
+    return llvm::find(info.axes, axis.str()) - info.axes.begin();
+  }
 
-  /// 4 * head for each allowed pair: all, causal, or a causal window of W (from W queries on).
+  /// 4 * head for each allowed pair: all, causal, or a causal window of W (from
+  /// W queries on).
   void pairs(AttentionOp op) {
     auto keys = dyn_cast<RankedTensorType>(op.getK().getType());
     MaskAttr mask = op.getMask();
@@ -56,7 +64,8 @@ private:
     }
     auto q = cast<RankedTensorType>(op.getQ().getType());
     auto axisSize = [&](Type type, StringRef axis, double flops) {
-      int64_t size = cast<RankedTensorType>(type).getDimSize(*findAxis(type, axis));
+      int64_t size =
+          cast<RankedTensorType>(type).getDimSize(*findAxis(type, axis));
       if (ShapedType::isDynamic(size))
         product(q, flops, {number(axis)});
       else
@@ -71,10 +80,13 @@ private:
     int64_t window = 0;
     IntegerSet set = mask.getDisjuncts()[0];
     MLIRContext *context = op.getContext();
-    AffineExpr difference = getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
+    AffineExpr difference =
+        getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
     for (AffineExpr constraint : set.getConstraints()) {
-      AffineExpr rest = simplifyAffineExpr(constraint + difference, 2, set.getNumSymbols());
-      if (simplifyAffineExpr(constraint - difference, 2, set.getNumSymbols()) == getAffineConstantExpr(0, context))
+      AffineExpr rest =
+          simplifyAffineExpr(constraint + difference, 2, set.getNumSymbols());
+      if (simplifyAffineExpr(constraint - difference, 2, set.getNumSymbols()) ==
+          getAffineConstantExpr(0, context))
         causal = true;
       else if (auto constant = dyn_cast<AffineConstantExpr>(rest))
         window = constant.getValue() + 1;
@@ -85,7 +97,8 @@ private:
     if (window) {
       product(q, 4.0 * window);
       // The first W - 1 queries see less; a constant, once a head.
-      double heads = cast<RankedTensorType>(op.getQ().getType()).getShape().back();
+      double heads =
+          cast<RankedTensorType>(op.getQ().getType()).getShape().back();
       if (findAxis(q, axis::Heads))
         heads *= q.getDimSize(*findAxis(q, axis::Heads));
       info.cost.push_back({{}, -2.0 * window * (window - 1) * heads});
@@ -100,9 +113,15 @@ private:
 
 /// Some range of full tiles goes from the first key to the queries.
 bool seesEveryEarlierKey(AttentionOp op) {
-  auto isFirst = [](AffineMap map) { return map.isConstant() && llvm::all_of(map.getConstantResults(), [](int64_t bound) { return bound <= 0; }); };
-  return op.getTileBounds() && llvm::any_of(op.getTileBounds()->getLoops(), [&](TileLoopAttr loop) {
-           return loop.getFull() && isFirst(loop.getLower()) && loop.getUpper().isFunctionOfSymbol(0) &&
+  auto isFirst = [](AffineMap map) {
+    return map.isConstant() &&
+           llvm::all_of(map.getConstantResults(),
+                        [](int64_t bound) { return bound <= 0; });
+  };
+  return op.getTileBounds() &&
+         llvm::any_of(op.getTileBounds()->getLoops(), [&](TileLoopAttr loop) {
+           return loop.getFull() && isFirst(loop.getLower()) &&
+                  loop.getUpper().isFunctionOfSymbol(0) &&
                   loop.getUpper().getNumResults() == 1;
          });
 }
@@ -111,10 +130,14 @@ uint64_t cacheBytesPerPosition(func::FuncOp function) {
   uint64_t bytes = 0;
   function.walk([&](Operation *op) {
     if (auto call = dyn_cast<func::CallOp>(op))
-      bytes += cacheBytesPerPosition(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()));
+      bytes += cacheBytesPerPosition(
+          SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+              call, call.getCalleeAttr()));
     else if (auto attention = dyn_cast<AttentionOp>(op))
-      if (auto cache = dyn_cast<CacheType>(attention.getK().getType()); cache && seesEveryEarlierKey(attention))
-        bytes += 2 * cache.getKvHeads() * cache.getHead() * cache.getElement().getIntOrFloatBitWidth() / 8;
+      if (auto cache = dyn_cast<CacheType>(attention.getK().getType());
+          cache && seesEveryEarlierKey(attention))
+        bytes += 2 * cache.getKvHeads() * cache.getHead() *
+                 cache.getElement().getIntOrFloatBitWidth() / 8;
   });
   return bytes;
 }

@@ -47,9 +47,13 @@ void buildLlvmPipeline(OpPassManager &pm) {
 void registerCodegen() {
   registerHeedCodegenPasses();
   attn::registerLowerAttentionTilesPass();
-  static PassPipelineRegistration<> tiled("attn-to-tiled", "scheduled attn to loops over tiles", buildTiledPipeline);
-  static PassPipelineRegistration<> vector("attn-to-vector", "tiles to register tiles", buildVectorPipeline);
-  static PassPipelineRegistration<> llvm("attn-to-llvm", "vectors to the llvm dialect", buildLlvmPipeline);
+  static PassPipelineRegistration<> tiled("attn-to-tiled",
+                                          "scheduled attn to loops over tiles",
+                                          buildTiledPipeline);
+  static PassPipelineRegistration<> vector(
+      "attn-to-vector", "tiles to register tiles", buildVectorPipeline);
+  static PassPipelineRegistration<> llvm(
+      "attn-to-llvm", "vectors to the llvm dialect", buildLlvmPipeline);
 }
 
 } // namespace heed

@@ -12,7 +12,8 @@ void buildVectorPipeline(mlir::OpPassManager &pm);
 /// vector → llvm: upstream's conversions.
 void buildLlvmPipeline(mlir::OpPassManager &pm);
 
-/// Registers the passes of codegen and the pipelines "attn-to-tiled", "attn-to-vector", "attn-to-llvm".
+/// Registers the passes of codegen and the pipelines "attn-to-tiled",
+/// "attn-to-vector", "attn-to-llvm".
 void registerCodegen();
 
 } // namespace heed

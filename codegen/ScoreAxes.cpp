@@ -13,7 +13,8 @@ llvm::DenseMap<StringAttr, StringAttr> scoreAxes(ModuleOp module) {
   module.walk([&](ScoresOp op) {
     if (op.getQRows())
       return;
-    for (auto [role, name] : {std::pair(axis::Query, op.getQAxisAttr()), std::pair(axis::Key, op.getKvAxisAttr())})
+    for (auto [role, name] : {std::pair(axis::Query, op.getQAxisAttr()),
+                              std::pair(axis::Key, op.getKvAxisAttr())})
       if (name != role)
         names[StringAttr::get(op.getContext(), role)] = name;
   });

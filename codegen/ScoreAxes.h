@@ -5,8 +5,11 @@
 
 namespace heed {
 
-/// Stored scores of plain tensors have axes `q` and `kv`; the tensors that they come from may call these axes otherwise
-/// (`token`), and only those names have sizes at run time. Maps `q` and `kv` to them, where they differ.
-llvm::DenseMap<mlir::StringAttr, mlir::StringAttr> scoreAxes(mlir::ModuleOp module);
+/// Stored scores of plain tensors have axes `q` and `kv`; the tensors that they
+/// come from may call these axes otherwise
+/// (`token`), and only those names have sizes at run time. Maps `q` and `kv` to
+/// them, where they differ.
+llvm::DenseMap<mlir::StringAttr, mlir::StringAttr>
+scoreAxes(mlir::ModuleOp module);
 
 } // namespace heed

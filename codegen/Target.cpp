@@ -10,29 +10,36 @@ using namespace heed::attn;
 namespace heed {
 namespace {
 
-constexpr llvm::StringLiteral kV3 = "+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt";
-constexpr llvm::StringLiteral kV4 = "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd";
+constexpr llvm::StringLiteral kV3 =
+    "+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt";
+constexpr llvm::StringLiteral kV4 =
+    "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd";
 
 struct Known {
   StringRef name, more; // features beyond v4
   bool wide;            // 512-bit vectors
   int64_t l1, l2, fma, dpbf16, dpbusd, amxBf16, amxInt8;
 };
-/// Rates in GFLOP/s (GOP/s) of one core, measured (docs/performance.md); 0 where the atom is missing.
+/// Rates in GFLOP/s (GOP/s) of one core, measured (docs/performance.md); 0
+/// where the atom is missing.
 constexpr Known kKnown[] = {
     {"x86-64-v3", "", false, 32 << 10, 512 << 10, 128, 0, 0, 0, 0},
     {"x86-64-v4", "", true, 32 << 10, 1 << 20, 230, 0, 0, 0, 0},
-    {"znver5", "+avx512vnni,+avx512bf16,+avx512vbmi", true, 48 << 10, 1 << 20, 260, 508, 1055, 0, 0},
-    {"graniterapids", "+avx512vnni,+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16,+amx-int8", true, 48 << 10, 2 << 20, 226,
-     112, 900, 3290, 6420},
+    {"znver5", "+avx512vnni,+avx512bf16,+avx512vbmi", true, 48 << 10, 1 << 20,
+     260, 508, 1055, 0, 0},
+    {"graniterapids",
+     "+avx512vnni,+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16,+amx-int8", true,
+     48 << 10, 2 << 20, 226, 112, 900, 3290, 6420},
 };
 
 TargetAttr make(MLIRContext *context, const Known &known) {
   Builder b(context);
   SmallVector<AtomAttr> atoms;
-  auto atom = [&](StringRef kind, int64_t m, int64_t n, int64_t k, int64_t rate) {
+  auto atom = [&](StringRef kind, int64_t m, int64_t n, int64_t k,
+                  int64_t rate) {
     if (rate)
-      atoms.push_back(AtomAttr::get(context, b.getStringAttr(kind), m, n, k, rate));
+      atoms.push_back(
+          AtomAttr::get(context, b.getStringAttr(kind), m, n, k, rate));
   };
   atom("fma_f32", 1, known.wide ? 16 : 8, 1, known.fma);
   atom("dpbf16", 1, 16, 2, known.dpbf16);
@@ -44,8 +51,10 @@ TargetAttr make(MLIRContext *context, const Known &known) {
     features.push_back(kV4);
   if (!known.more.empty())
     features.push_back(known.more);
-  return TargetAttr::get(context, b.getStringAttr(known.name), b.getStringAttr(llvm::join(features, ",")),
-                         known.wide ? 512 : 256, known.wide ? 32 : 16, known.l1, known.l2, atoms);
+  return TargetAttr::get(context, b.getStringAttr(known.name),
+                         b.getStringAttr(llvm::join(features, ",")),
+                         known.wide ? 512 : 256, known.wide ? 32 : 16, known.l1,
+                         known.l2, atoms);
 }
 
 } // namespace
@@ -71,7 +80,9 @@ TargetAttr hostTarget(MLIRContext *context) {
   auto all = [&](StringRef features) {
     SmallVector<StringRef> parts;
     features.split(parts, ',', -1, false);
-    return llvm::all_of(parts, [&](StringRef feature) { return has.lookup(feature.drop_front()); });
+    return llvm::all_of(parts, [&](StringRef feature) {
+      return has.lookup(feature.drop_front());
+    });
   };
   const Known *best = nullptr;
   for (const Known &known : kKnown)

@@ -17,7 +17,7 @@ struct Dim {
 struct InputDecl {
   std::string name;
   Place at;
-  bool isFloat = true; // f32 or bf16, else i32
+  bool isFloat = true;  // f32 or bf16, else i32
   bool isShort = false; // bf16: what attention reads
   std::vector<std::string> axes;
   std::vector<int64_t> sizes; // -1 where symbolic

@@ -72,8 +72,8 @@ std::vector<std::string> Emitter::valueNames() {
 
 /// Steps work on numbers; integers are tables for masks.
 Value Emitter::flowing(Value value, const Node &name) {
-  if (!value || isa<FloatType>(
-                    cast<RankedTensorType>(value.getType()).getElementType()))
+  if (!value ||
+      isa<FloatType>(cast<RankedTensorType>(value.getType()).getElementType()))
     return value;
   error(name.at, "`" + name.text +
                      "` holds integers, which only masks read (`" + name.text +

@@ -6,10 +6,12 @@ using namespace mlir;
 namespace heed::attn {
 
 namespace {
-/// Binding strength: a sum inside a product needs parentheses, and so does anything to the right of floordiv or mod.
+/// Binding strength: a sum inside a product needs parentheses, and so does
+/// anything to the right of floordiv or mod.
 enum Strength { Sum, Product, Atom };
 
-void print(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims, ArrayRef<StringRef> symbols, Strength around) {
+void print(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims,
+           ArrayRef<StringRef> symbols, Strength around) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
     os << constant.getValue();
     return;
@@ -34,12 +36,14 @@ void print(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims, ArrayRef<
     AffineConstantExpr factor;
     if (product && product.getKind() == AffineExprKind::Mul)
       factor = dyn_cast<AffineConstantExpr>(product.getRHS());
-    if (constant && constant.getValue() < 0 && constant.getValue() != INT64_MIN) {
+    if (constant && constant.getValue() < 0 &&
+        constant.getValue() != INT64_MIN) {
       os << " - " << -constant.getValue();
     } else if (factor && factor.getValue() == -1) {
       os << " - ";
       print(os, product.getLHS(), dims, symbols, Product);
-    } else if (factor && factor.getValue() < 0 && factor.getValue() != INT64_MIN) {
+    } else if (factor && factor.getValue() < 0 &&
+               factor.getValue() != INT64_MIN) {
       os << " - ";
       print(os, product.getLHS(), dims, symbols, Product);
       os << " * " << -factor.getValue();
@@ -65,11 +69,13 @@ void print(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims, ArrayRef<
 }
 } // namespace
 
-void printAffine(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims, ArrayRef<StringRef> symbols) {
+void printAffine(raw_ostream &os, AffineExpr expr, ArrayRef<StringRef> dims,
+                 ArrayRef<StringRef> symbols) {
   print(os, expr, dims, symbols, Sum);
 }
 
-void printConstraints(raw_ostream &os, IntegerSet set, ArrayRef<StringRef> dims, ArrayRef<StringRef> symbols) {
+void printConstraints(raw_ostream &os, IntegerSet set, ArrayRef<StringRef> dims,
+                      ArrayRef<StringRef> symbols) {
   for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
     os << (i ? ", " : "");
     print(os, set.getConstraint(i), dims, symbols, Sum);

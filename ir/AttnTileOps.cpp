@@ -47,11 +47,11 @@ LogicalResult TileScoresOp::verify() {
     return emitOpError() << "C4: " << qt << " and " << k
                          << " are not what the atom multiplies";
   int64_t wide = pairs ? 2 : 1;
-  if (!turned && (!qt.hasStaticShape() || !s.hasStaticShape() ||
-                  !mx.hasStaticShape() ||
-                  qt.getDimSize(0) * wide != k.getDimSize(1) ||
-                  qt.getDimSize(1) != s.getDimSize(1) * wide ||
-                  s.getDimSize(1) != mx.getDimSize(0)))
+  if (!turned &&
+      (!qt.hasStaticShape() || !s.hasStaticShape() || !mx.hasStaticShape() ||
+       qt.getDimSize(0) * wide != k.getDimSize(1) ||
+       qt.getDimSize(1) != s.getDimSize(1) * wide ||
+       s.getDimSize(1) != mx.getDimSize(0)))
     return emitOpError() << "C1: " << qt << ", " << k << ", " << mx << " and "
                          << s << " do not fit";
   if (int64_t lanes = getLanes(), tile = getKeyTile();

@@ -19,9 +19,11 @@ void AttnDialect::registerTypes() {
 
 Type RaggedType::parse(AsmParser &parser) {
   std::string axis;
-  if (parser.parseLess() || parser.parseKeywordOrString(&axis) || parser.parseGreater())
+  if (parser.parseLess() || parser.parseKeywordOrString(&axis) ||
+      parser.parseGreater())
     return {};
-  return RaggedType::get(parser.getContext(), StringAttr::get(parser.getContext(), axis));
+  return RaggedType::get(parser.getContext(),
+                         StringAttr::get(parser.getContext(), axis));
 }
 
 void RaggedType::print(AsmPrinter &printer) const {

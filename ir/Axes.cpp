@@ -25,18 +25,22 @@ int64_t axisSize(Type tensor, StringRef name, int64_t absent) {
   return index ? cast<RankedTensorType>(tensor).getDimSize(*index) : absent;
 }
 
-RankedTensorType tensorOf(Type element, ArrayRef<StringAttr> names, ArrayRef<int64_t> sizes) {
-  return RankedTensorType::get(sizes, element, AxesAttr::get(element.getContext(), names));
+RankedTensorType tensorOf(Type element, ArrayRef<StringAttr> names,
+                          ArrayRef<int64_t> sizes) {
+  return RankedTensorType::get(sizes, element,
+                               AxesAttr::get(element.getContext(), names));
 }
 
-RankedTensorType tensorOf(Type element, ArrayRef<StringRef> names, ArrayRef<int64_t> sizes) {
+RankedTensorType tensorOf(Type element, ArrayRef<StringRef> names,
+                          ArrayRef<int64_t> sizes) {
   SmallVector<StringAttr> attrs;
   for (StringRef name : names)
     attrs.push_back(StringAttr::get(element.getContext(), name));
   return tensorOf(element, attrs, sizes);
 }
 
-RankedTensorType withLastAxis(RankedTensorType type, StringRef name, int64_t size) {
+RankedTensorType withLastAxis(RankedTensorType type, StringRef name,
+                              int64_t size) {
   SmallVector<StringAttr> names(axisNames(type));
   SmallVector<int64_t> sizes(type.getShape());
   names.back() = StringAttr::get(type.getContext(), name);

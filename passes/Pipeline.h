@@ -33,9 +33,9 @@ void buildFusePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 void buildSchedulePipeline(mlir::OpPassManager &pm,
                            const PipelineOptions &options);
 
-/// Says of a scheduled model, in remarks, what its masks mean: rows without keys,
-/// what caches keep, pairs allowed and visited at `length` positions. Changes
-/// nothing.
+/// Says of a scheduled model, in remarks, what its masks mean: rows without
+/// keys, what caches keep, pairs allowed and visited at `length` positions.
+/// Changes nothing.
 void buildMaskFactsPipeline(mlir::OpPassManager &pm, int64_t length);
 
 /// Makes every pass known by its flag, and both pipelines as heed-fuse and

@@ -14,5 +14,6 @@ int main(int argc, char **argv) {
   heed::registerPasses();
   heed::registerCodegen();
   registry.insert<heed::attn::AttnDialect>();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "heed's optimizer driver\n", registry));
 }

@@ -27,8 +27,8 @@ struct AttentionKernels {
 /// Creates the functions `name` and `name`_join. Null, with an error on the op,
 /// where it has no kernel.
 AttentionKernels emitAttentionKernels(mlir::OpBuilder &moduleBuilder,
-                                       AttentionOp op, TargetAttr target,
-                                       llvm::StringRef name);
+                                      AttentionOp op, TargetAttr target,
+                                      llvm::StringRef name);
 
 /// The scratch that the kernel needs, for each thread.
 int64_t attentionScratchBytes(AttentionOp op, TargetAttr target);

@@ -3,8 +3,8 @@
 //   for each block of rows:      x through the prologue, packed
 //     for each block of panels:  products of the weights, then the epilogue
 //
-// Work items are (block of rows, unit of panels) in that order; a thread takes a run of them, so a result never depends
-// on who computed its neighbour.
+// Work items are (block of rows, unit of panels) in that order; a thread takes
+// a run of them, so a result never depends on who computed its neighbour.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/linear/LinearKernel.h"
@@ -25,7 +25,8 @@ namespace heed {
 
 namespace {
 
-/// Linears whose products meet in the epilogue (gate and up; k and v for one cache) are computed side by side.
+/// Linears whose products meet in the epilogue (gate and up; k and v for one
+/// cache) are computed side by side.
 struct Together {
   SmallVector<unsigned> products, results;
 };
@@ -37,14 +38,17 @@ SmallVector<Together> splitEpilogue(FusedLinearOp op) {
   llvm::EquivalenceClasses<unsigned> classes; // products, then results
   for (unsigned i = 0; i < products; ++i)
     classes.insert(i);
-  for (auto [i, yielded] : llvm::enumerate(body.getTerminator()->getOperands())) {
+  for (auto [i, yielded] :
+       llvm::enumerate(body.getTerminator()->getOperands())) {
     classes.insert(products + i);
     SmallVector<Value> open = {yielded};
     while (!open.empty()) {
       Value value = open.pop_back_val();
-      if (auto argument = dyn_cast<BlockArgument>(value); argument && argument.getOwner() == &body)
+      if (auto argument = dyn_cast<BlockArgument>(value);
+          argument && argument.getOwner() == &body)
         classes.unionSets(products + i, argument.getArgNumber());
-      else if (Operation *producer = value.getDefiningOp(); producer && producer->getBlock() == &body)
+      else if (Operation *producer = value.getDefiningOp();
+               producer && producer->getBlock() == &body)
         llvm::append_range(open, producer->getOperands());
     }
   }
@@ -63,18 +67,20 @@ SmallVector<Together> splitEpilogue(FusedLinearOp op) {
   return out;
 }
 
-/// Panels that must stay in one block: whole heads where the epilogue turns them.
+/// Panels that must stay in one block: whole heads where the epilogue turns
+/// them.
 int64_t unitPanels(FusedLinearOp op) {
   int64_t unit = 1;
   op.getEpilogue().walk([&](RopeOp rope) {
-    int64_t head = cast<RankedTensorType>(rope.getX().getType()).getShape().back();
+    int64_t head =
+        cast<RankedTensorType>(rope.getX().getType()).getShape().back();
     unit = std::lcm(unit, std::lcm(head, kPanel) / kPanel);
   });
   return unit;
 }
 
-/// Where a thread's run of `total` items begins. Every other part is cut at the item above, so that who gets less of one
-/// part gets more of the next.
+/// Where a thread's run of `total` items begins. Every other part is cut at the
+/// item above, so that who gets less of one part gets more of the next.
 Value beginOf(Emit &e, Value total, Value thread, Value threads, size_t part) {
   Value at = e.mul(total, thread);
   return e.div(part % 2 ? e.sub(e.add(at, threads), e.index(1)) : at, threads);
@@ -83,38 +89,46 @@ Value beginOf(Emit &e, Value total, Value thread, Value threads, size_t part) {
 LinearScheduleAttr scheduleOf(FusedLinearOp op) {
   if (auto schedule = op.getScheduleAttr())
     return schedule;
-  return LinearScheduleAttr::get(op.getContext(), StringAttr::get(op.getContext(), "fma_f32"), 8, 3, 96, 12, 128);
+  return LinearScheduleAttr::get(op.getContext(),
+                                 StringAttr::get(op.getContext(), "fma_f32"), 8,
+                                 3, 96, 12, 128);
 }
 
-/// An encoder's sequences keep their bits whether they come alone or with others, and one may be a single row.
+/// An encoder's sequences keep their bits whether they come alone or with
+/// others, and one may be a single row.
 bool isEncoder(Operation *op) {
-  auto model = op->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("attn.model");
+  auto model = op->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(
+      "attn.model");
   auto kind = model ? model.getAs<StringAttr>("kind") : StringAttr();
   return kind && kind.getValue() == "encoder";
 }
 
 /// Clones a region's ops that lead to some of its yielded values.
-void cloneEpilogue(Emit &e, FusedLinearOp op, const Together &part, IRMapping mapping, Region &into) {
+void cloneEpilogue(Emit &e, FusedLinearOp op, const Together &part,
+                   IRMapping mapping, Region &into) {
   OpBuilder::InsertionGuard guard(e.b);
   Block &from = op.getEpilogue().front();
   Block *body = e.b.createBlock(&into);
   for (unsigned product : part.products) {
     BlockArgument argument = from.getArgument(product);
-    mapping.map(argument, body->addArgument(argument.getType(), argument.getLoc()));
+    mapping.map(argument,
+                body->addArgument(argument.getType(), argument.getLoc()));
   }
   llvm::SmallPtrSet<Operation *, 16> needed;
   SmallVector<Value> open, yielded;
   for (unsigned result : part.results)
     open.push_back(from.getTerminator()->getOperand(result));
   while (!open.empty())
-    if (Operation *producer = open.pop_back_val().getDefiningOp(); producer && producer->getBlock() == &from)
+    if (Operation *producer = open.pop_back_val().getDefiningOp();
+        producer && producer->getBlock() == &from)
       if (needed.insert(producer).second)
         llvm::append_range(open, producer->getOperands());
   for (Operation &inner : from.without_terminator())
     if (needed.contains(&inner))
       e.b.clone(inner, mapping);
   for (unsigned result : part.results)
-    yielded.push_back(mapping.lookupOrDefault(from.getTerminator()->getOperand(result)));
+    yielded.push_back(
+        mapping.lookupOrDefault(from.getTerminator()->getOperand(result)));
   YieldOp::create(e.b, e.loc, yielded);
 }
 
@@ -125,75 +139,102 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
   int64_t in = RowShape(x.getType()).columns, stride = packedRowStride(in);
   LinearScheduleAttr schedule = scheduleOf(op);
   int64_t unit = unitPanels(op);
-  unit = std::lcm(unit, schedule.getPanels() <= unit ? unit : schedule.getPanels());
+  unit = std::lcm(unit,
+                  schedule.getPanels() <= unit ? unit : schedule.getPanels());
   int64_t blockPanels = llvm::alignTo(schedule.getBlockPanels(), unit);
-  schedule = LinearScheduleAttr::get(op.getContext(), schedule.getAtom(), schedule.getRows(), schedule.getPanels(),
-                                     llvm::alignTo(schedule.getBlockRows(), schedule.getRows()), blockPanels,
-                                     schedule.getBlockK());
+  schedule = LinearScheduleAttr::get(
+      op.getContext(), schedule.getAtom(), schedule.getRows(),
+      schedule.getPanels(),
+      llvm::alignTo(schedule.getBlockRows(), schedule.getRows()), blockPanels,
+      schedule.getBlockK());
   int64_t blockRows = schedule.getBlockRows(), width = blockPanels * kPanel;
   Value rows = rowCount(e, x), rowBlocks = e.ceilDiv(rows, blockRows);
 
-  // Scratch: packed rows, products, then what the matmuls and row programs need.
-  int64_t rowsBytes = blockRows * stride * 4, productBytes = blockRows * width * 4, workBytes = 0, most = 1;
+  // Scratch: packed rows, products, then what the matmuls and row programs
+  // need.
+  int64_t rowsBytes = blockRows * stride * 4,
+          productBytes = blockRows * width * 4, workBytes = 0, most = 1;
   SmallVector<Together> parts = splitEpilogue(op);
   for (Value weight : op.getWeights())
-    workBytes = std::max(workBytes, tileMatmulScratch(cast<WeightType>(weight.getType()), schedule));
-  workBytes = std::max({workBytes, RowProgram::scratchBytes(op.getEpilogue()), RowProgram::scratchBytes(op.getPrologue())});
+    workBytes = std::max(
+        workBytes,
+        tileMatmulScratch(cast<WeightType>(weight.getType()), schedule));
+  workBytes = std::max({workBytes, RowProgram::scratchBytes(op.getEpilogue()),
+                        RowProgram::scratchBytes(op.getPrologue())});
   for (const Together &part : parts)
     most = std::max<int64_t>(most, part.products.size());
-  kernel.scratchBytes = rowsBytes + most * productBytes + llvm::alignTo(workBytes, 64);
-  Value packed = e.view(kernel.scratch, e.index(0), e.b.getF32Type(), e.index(blockRows * stride));
-  Value work = e.view(kernel.scratch, e.index(rowsBytes + most * productBytes), e.b.getI8Type(),
-                      e.index(llvm::alignTo(workBytes, 64)));
+  kernel.scratchBytes =
+      rowsBytes + most * productBytes + llvm::alignTo(workBytes, 64);
+  Value packed = e.view(kernel.scratch, e.index(0), e.b.getF32Type(),
+                        e.index(blockRows * stride));
+  Value work = e.view(kernel.scratch, e.index(rowsBytes + most * productBytes),
+                      e.b.getI8Type(), e.index(llvm::alignTo(workBytes, 64)));
   SmallVector<Value> products;
   for (int64_t i = 0; i < most; ++i)
-    products.push_back(e.view(kernel.scratch, e.index(rowsBytes + i * productBytes), e.b.getF32Type(),
-                              e.index(blockRows * width)));
+    products.push_back(e.view(kernel.scratch,
+                              e.index(rowsBytes + i * productBytes),
+                              e.b.getF32Type(), e.index(blockRows * width)));
 
   bool mayBeAlone = !isEncoder(op);
   for (auto [number, part] : llvm::enumerate(parts)) {
     int64_t out = 0;
     for (unsigned product : part.products)
-      out = std::max(out, cast<WeightType>(op.getWeights()[product].getType()).getShape()[0]);
-    int64_t panels = llvm::divideCeil(out, kPanel), units = llvm::divideCeil(panels, unit);
+      out = std::max(
+          out,
+          cast<WeightType>(op.getWeights()[product].getType()).getShape()[0]);
+    int64_t panels = llvm::divideCeil(out, kPanel),
+            units = llvm::divideCeil(panels, unit);
     Value total = e.mul(rowBlocks, units);
     Value thread = kernel.context.thread, threads = kernel.context.threads;
-    Value begin = beginOf(e, total, thread, threads, number), end = beginOf(e, total, e.add(thread, 1), threads, number);
+    Value begin = beginOf(e, total, thread, threads, number),
+          end = beginOf(e, total, e.add(thread, 1), threads, number);
     e.when(e.less(begin, end), [&] {
       Value firstBlock = e.div(begin, units), lastBlock = e.ceilDiv(end, units);
       e.loop(firstBlock, lastBlock, [&](Value block) {
-        Value row = e.mul(block, blockRows), lastRow = e.min(e.add(row, blockRows), rows);
-        auto pack = TileRowsOp::create(e.b, e.loc, x, row, lastRow, packed, schedule.getRows());
+        Value row = e.mul(block, blockRows),
+              lastRow = e.min(e.add(row, blockRows), rows);
+        auto pack = TileRowsOp::create(e.b, e.loc, x, row, lastRow, packed,
+                                       schedule.getRows());
         IRMapping mapping = kernel.bound;
         op.getPrologue().cloneInto(&pack.getPrologue(), mapping);
         Value before = e.mul(block, units);
-        Value u0 = e.max(e.sub(begin, before), e.index(0)), u1 = e.min(e.sub(end, before), e.index(units));
+        Value u0 = e.max(e.sub(begin, before), e.index(0)),
+              u1 = e.min(e.sub(end, before), e.index(units));
         Value lastPanel = e.min(e.mul(u1, unit), e.index(panels));
-        // A row alone has code of its own, with other rounding: where rows have neighbours, the last of them, alone in
-        // its block, goes with the padding behind it.
+        // A row alone has code of its own, with other rounding: where rows have
+        // neighbours, the last of them, alone in its block, goes with the
+        // padding behind it.
         Value count = e.sub(lastRow, row);
         if (schedule.getRows() > 1) {
-          Value padded = e.mul(e.ceilDiv(count, schedule.getRows()), schedule.getRows());
-          count = mayBeAlone ? e.select(e.equal(rows, e.index(1)), count, padded) : padded;
+          Value padded =
+              e.mul(e.ceilDiv(count, schedule.getRows()), schedule.getRows());
+          count = mayBeAlone
+                      ? e.select(e.equal(rows, e.index(1)), count, padded)
+                      : padded;
         }
         if (multipliesPairs(schedule, in))
-          e.when(e.less(e.index(1), count), [&] { rowsToPairs(e, packed, e.mul(count, stride)); });
-        // One row alone fills the products' memory with as many panels as the rows of a block would.
+          e.when(e.less(e.index(1), count),
+                 [&] { rowsToPairs(e, packed, e.mul(count, stride)); });
+        // One row alone fills the products' memory with as many panels as the
+        // rows of a block would.
         int64_t alone = blockRows * blockPanels / unit * unit;
-        Value step = e.select(e.equal(count, e.index(1)), e.index(alone), e.index(blockPanels));
+        Value step = e.select(e.equal(count, e.index(1)), e.index(alone),
+                              e.index(blockPanels));
         e.loop(e.mul(u0, unit), lastPanel, step, [&](Value panel) {
           Value panelEnd = e.min(e.add(panel, step), lastPanel);
           SmallVector<Value> at;
           for (auto [i, product] : llvm::enumerate(part.products)) {
             at.push_back(products[i]);
             TileMatmulOp::create(e.b, e.loc, packed, count,
-                                 kernel.bound.lookup(op.getWeights()[product]), panel, panelEnd, products[i], work,
-                                 schedule);
+                                 kernel.bound.lookup(op.getWeights()[product]),
+                                 panel, panelEnd, products[i], work, schedule);
           }
           SmallVector<Value> targets;
           for (unsigned result : part.results)
             targets.push_back(kernel.targets[result]);
-          auto tile = TileEpilogueOp::create(e.b, e.loc, at, row, lastRow, panel, panelEnd, targets, blockPanels, work);
+          auto tile =
+              TileEpilogueOp::create(e.b, e.loc, at, row, lastRow, panel,
+                                     panelEnd, targets, blockPanels, work);
           cloneEpilogue(e, op, part, kernel.bound, tile.getEpilogue());
         });
       });
@@ -209,14 +250,19 @@ void emitRowKernel(Emit &e, Kernel &kernel, Operation *op) {
     columns = RowShape(target.getType()).columns;
   } else {
     auto append = cast<CacheAppendOp>(op);
-    rows = rowCount(e, kernel.bound.lookup(append.getK()).getDefiningOp<FromMemoryOp>());
+    rows = rowCount(
+        e, kernel.bound.lookup(append.getK()).getDefiningOp<FromMemoryOp>());
     columns = RowShape(append.getK().getType()).columns;
   }
-  kernel.scratchBytes = llvm::alignTo(std::max<int64_t>(RowProgram::scratchBytes(op), 64), 64);
-  Value begin = e.div(e.mul(rows, kernel.context.thread), kernel.context.threads);
-  Value end = e.div(e.mul(rows, e.add(kernel.context.thread, 1)), kernel.context.threads);
+  kernel.scratchBytes =
+      llvm::alignTo(std::max<int64_t>(RowProgram::scratchBytes(op), 64), 64);
+  Value begin =
+      e.div(e.mul(rows, kernel.context.thread), kernel.context.threads);
+  Value end = e.div(e.mul(rows, e.add(kernel.context.thread, 1)),
+                    kernel.context.threads);
   int64_t panels = llvm::divideCeil(columns, kPanel);
-  auto tile = TileEpilogueOp::create(e.b, e.loc, ValueRange(), begin, end, e.index(0), e.index(panels),
+  auto tile = TileEpilogueOp::create(e.b, e.loc, ValueRange(), begin, end,
+                                     e.index(0), e.index(panels),
                                      kernel.targets, panels, kernel.scratch);
   OpBuilder::InsertionGuard guard(e.b);
   e.b.createBlock(&tile.getEpilogue());

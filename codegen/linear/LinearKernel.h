@@ -5,7 +5,8 @@
 
 namespace heed {
 
-/// Fills the kernel of an attn.fused_linear: this thread's work items, each a block of rows by a block of panels.
+/// Fills the kernel of an attn.fused_linear: this thread's work items, each a
+/// block of rows by a block of panels.
 void emitLinearKernel(Emit &e, Kernel &kernel, attn::FusedLinearOp op);
 
 /// Fills the kernel of any other op on rows: this thread's rows through the op.

@@ -2,9 +2,10 @@
 //
 //   into[i, j] = sum over k of x[i, k] W[j, k], k ascending
 //
-// Outputs lie in the lanes: a register tile is `rows` x `panels` accumulators of 16 outputs; each k loads a vector a panel
-// and broadcasts an element a row. One row alone (decode) reads the weights once, decoding them in registers, with more
-// panels side by side to hide the latency of the chains.
+// Outputs lie in the lanes: a register tile is `rows` x `panels` accumulators
+// of 16 outputs; each k loads a vector a panel and broadcasts an element a row.
+// One row alone (decode) reads the weights once, decoding them in registers,
+// with more panels side by side to hide the latency of the chains.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/linear/TileMatmul.h"
@@ -22,7 +23,9 @@ int64_t packedRowStride(int64_t in) { return llvm::alignTo(in, 32); }
 
 static int64_t depthOf(WeightType weight, LinearScheduleAttr schedule) {
   // A pass ends at the end of a group of every storage type.
-  return llvm::alignTo(std::min(schedule.getBlockK(), packedRowStride(weight.getShape()[1])), 32);
+  return llvm::alignTo(
+      std::min(schedule.getBlockK(), packedRowStride(weight.getShape()[1])),
+      32);
 }
 
 bool multipliesPairs(LinearScheduleAttr schedule, int64_t in) {
@@ -30,21 +33,25 @@ bool multipliesPairs(LinearScheduleAttr schedule, int64_t in) {
 }
 
 void rowsToPairs(Emit &e, Value rows, Value count) {
-  // Front to back: half as wide, a vector never reaches what is still to be read.
+  // Front to back: half as wide, a vector never reaches what is still to be
+  // read.
   auto bf16 = VectorType::get({kLanes}, e.b.getBF16Type());
   e.loop(e.index(0), count, kLanes, [&](Value at) {
     Value narrow = arith::TruncFOp::create(e.b, e.loc, bf16, e.load(rows, at));
-    e.store(vector::BitCastOp::create(e.b, e.loc, e.vector(kLanes / 2), narrow), rows, e.div(at, 2));
+    e.store(vector::BitCastOp::create(e.b, e.loc, e.vector(kLanes / 2), narrow),
+            rows, e.div(at, 2));
   });
 }
 
 int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
-  int64_t decoded = weight.getElement() == WeightElement::F32
-                        ? 0
-                        : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
+  int64_t decoded =
+      weight.getElement() == WeightElement::F32
+          ? 0
+          : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
   if (multipliesPairs(schedule, weight.getShape()[1]))
     decoded = schedule.getPanels() * depthOf(weight, schedule) * kPanel * 2;
-  int64_t split = packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
+  int64_t split =
+      packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
   return llvm::alignTo(std::max(decoded, split), 64);
 }
 
@@ -55,21 +62,26 @@ struct Matmul {
   Emit &e;
   TileMatmulOp op;
   WeightCodec codec;
-  Value bytes, base;             // the weights, and where this one begins
-  int64_t in, stride, panel, width; // k's, elements between rows of x, bytes of a panel, columns of `into`
-  int64_t rows, panels, depth;   // the register tile, and the depth of one pass
+  Value bytes, base;                // the weights, and where this one begins
+  int64_t in, stride, panel, width; // k's, elements between rows of x, bytes of
+                                    // a panel, columns of `into`
+  int64_t rows, panels, depth; // the register tile, and the depth of one pass
   bool manyRegisters;
 
-  Matmul(Emit &e, TileMatmulOp op, TargetAttr target, WeightAtOp weight, int64_t width)
-      : e(e), op(op), codec(e, weight.getType().getElement(), target), bytes(weight.getWeights()), base(weight.getOffset()),
+  Matmul(Emit &e, TileMatmulOp op, TargetAttr target, WeightAtOp weight,
+         int64_t width)
+      : e(e), op(op), codec(e, weight.getType().getElement(), target),
+        bytes(weight.getWeights()), base(weight.getOffset()),
         in(weight.getType().getShape()[1]), stride(packedRowStride(in)),
-        panel(panelBytes(weight.getType().getElement(), in)), width(width), rows(op.getSchedule().getRows()),
-        panels(op.getSchedule().getPanels()), depth(depthOf(weight.getType(), op.getSchedule())),
+        panel(panelBytes(weight.getType().getElement(), in)), width(width),
+        rows(op.getSchedule().getRows()), panels(op.getSchedule().getPanels()),
+        depth(depthOf(weight.getType(), op.getSchedule())),
         manyRegisters(target.getRegisters() >= 32) {}
 
   Value panelAt(Value number) { return e.add(base, e.mul(number, panel)); }
   Value intoAt(Value row, Value panelNumber) {
-    return e.add(e.mul(row, width), e.mul(e.sub(panelNumber, op.getFirst()), kPanel));
+    return e.add(e.mul(row, width),
+                 e.mul(e.sub(panelNumber, op.getFirst()), kPanel));
   }
 
   void block();
@@ -80,14 +92,20 @@ struct Matmul {
   Value pairs();
   Value soFar(Value k0, Value at);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
-  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
-  void registerTileAmx(Value row, Value panelNumber, Value k0, Value k1, int64_t count);
-  void passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count);
-  /// Bytes of a panel for one k; not of the block formats, whose groups are no smaller than 32.
+  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1,
+                        int64_t count, Value ask);
+  void registerTileAmx(Value row, Value panelNumber, Value k0, Value k1,
+                       int64_t count);
+  void passOverPanels(Value k0, Value k1, Value first, Value last,
+                      int64_t count);
+  /// Bytes of a panel for one k; not of the block formats, whose groups are no
+  /// smaller than 32.
   int64_t bytesOfK() { return codec.group().bytes / codec.group().depth; }
-  void eachTile(Value number, Value last, Value k0, Value k1, int64_t count, llvm::function_ref<void(Value, Value)> body);
+  void eachTile(Value number, Value last, Value k0, Value k1, int64_t count,
+                llvm::function_ref<void(Value, Value)> body);
   Value afterwards(Value number, Value last, Value k0, Value k1, int64_t count);
-  void registerTile(Value row, Value panelNumber, Value k0, Value k1, int64_t count, Value ask);
+  void registerTile(Value row, Value panelNumber, Value k0, Value k1,
+                    int64_t count, Value ask);
   void oneRow();
   void prefetchLine(Value at);
   void prefetch(ArrayRef<Value> groups);
@@ -95,8 +113,10 @@ struct Matmul {
 };
 
 /// Decodes `count` panels of k0..k1 into scratch as [panel][k - k0][16] f32.
-/// then every register tile of rows reads them there; f32 panels are read where they lie.
-void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t count) {
+/// then every register tile of rows reads them there; f32 panels are read where
+/// they lie.
+void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last,
+                            int64_t count) {
   e.loop(first, last, count, [&](Value number) {
     if (inBf16()) {
       if (!pairsInPlace())
@@ -111,47 +131,65 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last, int64_t
     }
     if (!codec.isPlain()) {
       PackedGroup group = codec.group();
-      Value scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(panels * depth * kPanel));
+      Value scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(),
+                             e.index(panels * depth * kPanel));
       for (int64_t p = 0; p < count; ++p) {
         Value from = panelAt(e.add(number, p));
         e.loop(k0, k1, group.depth, [&](Value k) {
-          SmallVector<Value> w = codec.decode(bytes, e.add(from, e.mul(e.div(k, group.depth), group.bytes)));
+          SmallVector<Value> w = codec.decode(
+              bytes, e.add(from, e.mul(e.div(k, group.depth), group.bytes)));
           Value to = e.mul(e.sub(k, k0), kPanel);
           for (auto [i, value] : llvm::enumerate(w))
             e.store(value, scratch, e.add(to, p * depth * kPanel + i * kPanel));
         });
       }
     }
-    eachTile(number, last, k0, k1, count, [&](Value row, Value ask) { registerTile(row, number, k0, k1, count, ask); });
+    eachTile(number, last, k0, k1, count, [&](Value row, Value ask) {
+      registerTile(row, number, k0, k1, count, ask);
+    });
   });
 }
 
-/// Calls body(row, what this tile asks for ahead) for every tile of rows. A tile asks for one panel, the first few for all.
-/// Not for blocks of few bits: they are read in less time than it takes to ask.
-void Matmul::eachTile(Value number, Value last, Value k0, Value k1, int64_t count,
+/// Calls body(row, what this tile asks for ahead) for every tile of rows. A
+/// tile asks for one panel, the first few for all. Not for blocks of few bits:
+/// they are read in less time than it takes to ask.
+void Matmul::eachTile(Value number, Value last, Value k0, Value k1,
+                      int64_t count,
                       llvm::function_ref<void(Value, Value)> body) {
-  Value next = codec.isQuantised() ? Value() : afterwards(number, last, k0, k1, count);
+  Value next =
+      codec.isQuantised() ? Value() : afterwards(number, last, k0, k1, count);
   e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
-    body(row, next ? e.add(next, e.mul(e.min(e.div(row, rows), e.index(count - 1)), panel)) : Value());
+    body(row,
+         next ? e.add(next,
+                      e.mul(e.min(e.div(row, rows), e.index(count - 1)), panel))
+              : Value());
   });
 }
 
-/// Where the panels lie that are read after k0..k1 of `count` panels: with few rows, memory would wait while they are
-/// multiplied, and the multiplications while these are fetched.
-Value Matmul::afterwards(Value number, Value last, Value k0, Value k1, int64_t count) {
+/// Where the panels lie that are read after k0..k1 of `count` panels: with few
+/// rows, memory would wait while they are multiplied, and the multiplications
+/// while these are fetched.
+Value Matmul::afterwards(Value number, Value last, Value k0, Value k1,
+                         int64_t count) {
   Value inBlock = e.add(panelAt(e.add(number, count)), e.mul(k0, bytesOfK()));
-  Value deeper = e.add(panelAt(op.getFirst()), e.mul(k1, bytesOfK())), nextBlock = panelAt(op.getLast());
-  return e.select(e.less(e.add(number, count), last), inBlock, e.select(e.less(k1, e.index(in)), deeper, nextBlock));
+  Value deeper = e.add(panelAt(op.getFirst()), e.mul(k1, bytesOfK())),
+        nextBlock = panelAt(op.getLast());
+  return e.select(e.less(e.add(number, count), last), inBlock,
+                  e.select(e.less(k1, e.index(in)), deeper, nextBlock));
 }
 
 /// What the passes before k0 have summed.
 Value Matmul::soFar(Value k0, Value at) {
-  Value isFirst = vector::BroadcastOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getI1Type()), e.equal(k0, e.index(0)));
+  Value isFirst = vector::BroadcastOp::create(
+      e.b, e.loc, VectorType::get({kLanes}, e.b.getI1Type()),
+      e.equal(k0, e.index(0)));
   return e.select(isFirst, e.splat(0), e.load(op.getInto(), at));
 }
 
-/// rows x count accumulators over k0..k1, added to what the passes before have summed.
-void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t count, Value ask) {
+/// rows x count accumulators over k0..k1, added to what the passes before have
+/// summed.
+void Matmul::registerTile(Value row, Value number, Value k0, Value k1,
+                          int64_t count, Value ask) {
   SmallVector<Value> at, sums;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
@@ -160,7 +198,8 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
     }
   Value scratch;
   if (!codec.isPlain())
-    scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(), e.index(panels * depth * kPanel));
+    scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(),
+                     e.index(panels * depth * kPanel));
   Value end = codec.isPlain() ? e.min(k1, e.index(in)) : k1;
   sums = e.loop(k0, end, 1, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> w, next;
@@ -168,10 +207,13 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
       prefetchLine(e.add(ask, e.mul(e.sub(k, k0), bytesOfK())));
     for (int64_t p = 0; p < count; ++p)
       w.push_back(codec.isPlain()
-                      ? codec.decode(bytes, e.add(panelAt(e.add(number, p)), e.mul(k, 64)))[0]
-                      : e.load(scratch, e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel)));
+                      ? codec.decode(bytes, e.add(panelAt(e.add(number, p)),
+                                                  e.mul(k, 64)))[0]
+                      : e.load(scratch, e.add(e.mul(e.sub(k, k0), kPanel),
+                                              p * depth * kPanel)));
     for (int64_t i = 0; i < rows; ++i) {
-      Value x = e.broadcast(e.loadScalar(op.getX(), e.add(e.mul(e.add(row, i), stride), k)));
+      Value x = e.broadcast(
+          e.loadScalar(op.getX(), e.add(e.mul(e.add(row, i), stride), k)));
       for (int64_t p = 0; p < count; ++p)
         next.push_back(e.fma(x, w[p], carried[i * count + p]));
     }
@@ -181,7 +223,8 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1, int64_t c
     e.store(value, op.getInto(), where);
 }
 
-//===--- bf16: pairs of k in one issue, sums in f32; rows of x are in pairs already ---===//
+//===--- bf16: pairs of k in one issue, sums in f32 ---===//
+// Rows of x are in pairs already.
 
 /// Weights of bf16 lie in memory as the atoms read them.
 bool Matmul::pairsInPlace() {
@@ -190,7 +233,8 @@ bool Matmul::pairsInPlace() {
 
 /// Scratch as bf16: the decoded panels [count][k / 2][16][2].
 Value Matmul::pairs() {
-  return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(), e.index(panels * depth * kPanel));
+  return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(),
+                e.index(panels * depth * kPanel));
 }
 
 void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
@@ -200,24 +244,32 @@ void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
   int64_t turn = std::max<int64_t>(group.depth, 2);
   for (int64_t p = 0; p < count; ++p) {
     Value from = panelAt(e.add(number, p));
-    auto place = [&](Value k) { return e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel); };
+    auto place = [&](Value k) {
+      return e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel);
+    };
     e.loop(k0, k1, turn, [&](Value k) {
       SmallVector<Value> w;
       for (int64_t i = 0; i < turn; i += group.depth)
-        llvm::append_range(w, codec.decode(bytes, e.add(from, e.mul(e.div(e.add(k, i), group.depth), group.bytes))));
+        llvm::append_range(
+            w, codec.decode(bytes,
+                            e.add(from, e.mul(e.div(e.add(k, i), group.depth),
+                                              group.bytes))));
       for (size_t i = 0; i < w.size(); i += 2)
         Pairs{v}.store(Pairs{v}.of(w[i], w[i + 1]), to, place(e.add(k, i)));
     });
     // A tile is 32 deep: zeros behind the last k.
     if (onTiles() && in % AmxTiles::kDepth)
-      e.loop(k1, e.mul(e.ceilDiv(k1, AmxTiles::kDepth), AmxTiles::kDepth), 2, [&](Value k) {
-        Value zeros = arith::ConstantOp::create(e.b, e.loc, e.b.getZeroAttr(Pairs{v}.type()));
-        Pairs{v}.store(zeros, to, place(k));
-      });
+      e.loop(k1, e.mul(e.ceilDiv(k1, AmxTiles::kDepth), AmxTiles::kDepth), 2,
+             [&](Value k) {
+               Value zeros = arith::ConstantOp::create(
+                   e.b, e.loc, e.b.getZeroAttr(Pairs{v}.type()));
+               Pairs{v}.store(zeros, to, place(k));
+             });
   }
 }
 
-void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64_t count, Value ask) {
+void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1,
+                              int64_t count, Value ask) {
   SmallVector<Value> at, sums;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < count; ++p) {
@@ -226,14 +278,20 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64
     }
   VectorBuilder v{e.b, e.loc, kLanes};
   Value memory = pairsInPlace() ? Value() : pairs();
-  auto asPairs = [&](Value bits) -> Value { return vector::BitCastOp::create(e.b, e.loc, Pairs{v}.type(), bits); };
+  auto asPairs = [&](Value bits) -> Value {
+    return vector::BitCastOp::create(e.b, e.loc, Pairs{v}.type(), bits);
+  };
   sums = e.loop(k0, k1, 2, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> w, next;
     for (int64_t line = 0; ask && line < 2 * bytesOfK(); line += 64)
       prefetchLine(e.add(ask, e.add(e.mul(e.sub(k, k0), bytesOfK()), line)));
     for (int64_t p = 0; p < count; ++p)
-      w.push_back(memory ? Pairs{v}.load(memory, e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel))
-                         : asPairs(codec.rawWords(bytes, e.add(panelAt(e.add(number, p)), e.mul(k, 2 * kPanel)))));
+      w.push_back(
+          memory
+              ? Pairs{v}.load(memory, e.add(e.mul(e.sub(k, k0), kPanel),
+                                            p * depth * kPanel))
+              : asPairs(codec.rawWords(bytes, e.add(panelAt(e.add(number, p)),
+                                                    e.mul(k, 2 * kPanel)))));
     for (int64_t i = 0; i < rows; ++i) {
       // A pair is as wide as an f32.
       Value from = e.div(e.add(e.mul(e.add(row, i), stride), k), 2);
@@ -248,31 +306,43 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1, int64
 }
 
 /// Tiles of 16 rows by a panel.
-void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1, int64_t count) {
+void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1,
+                             int64_t count) {
   AmxTiles tiles{e.b, e.loc};
   int64_t tall = rows / AmxTiles::kSide;
   SmallVector<Value> at, sums;
   Value into = op.getInto(), intoRow = e.index(width * 4);
   for (int64_t i = 0; i < tall; ++i)
     for (int64_t p = 0; p < count; ++p) {
-      at.push_back(e.mul(e.add(intoAt(e.add(row, i * AmxTiles::kSide), number), p * kPanel), 4));
+      at.push_back(e.mul(
+          e.add(intoAt(e.add(row, i * AmxTiles::kSide), number), p * kPanel),
+          4));
       sums.push_back(tiles.load(into, at.back(), intoRow));
     }
   Value memory = pairsInPlace() ? bytes : pairs();
-  sums = e.loop(k0, k1, AmxTiles::kDepth, sums, [&](Value k, ValueRange carried) {
-    SmallVector<Value> x, w, next;
-    for (int64_t i = 0; i < tall; ++i)
-      x.push_back(tiles.load(op.getX(), e.mul(e.add(e.mul(e.add(row, i * AmxTiles::kSide), stride), k), 2), e.index(stride * 2)));
-    for (int64_t p = 0; p < count; ++p)
-      w.push_back(tiles.load(memory,
-                             pairsInPlace() ? e.add(panelAt(e.add(number, p)), e.mul(k, 2 * kPanel))
-                                            : e.mul(e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel), 2),
-                             e.index(4 * kPanel)));
-    for (int64_t i = 0; i < tall; ++i)
-      for (int64_t p = 0; p < count; ++p)
-        next.push_back(tiles.dotBf16(carried[i * count + p], x[i], w[p]));
-    return next;
-  });
+  sums =
+      e.loop(k0, k1, AmxTiles::kDepth, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> x, w, next;
+        for (int64_t i = 0; i < tall; ++i)
+          x.push_back(tiles.load(
+              op.getX(),
+              e.mul(e.add(e.mul(e.add(row, i * AmxTiles::kSide), stride), k),
+                    2),
+              e.index(stride * 2)));
+        for (int64_t p = 0; p < count; ++p)
+          w.push_back(tiles.load(
+              memory,
+              pairsInPlace()
+                  ? e.add(panelAt(e.add(number, p)), e.mul(k, 2 * kPanel))
+                  : e.mul(
+                        e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel),
+                        2),
+              e.index(4 * kPanel)));
+        for (int64_t i = 0; i < tall; ++i)
+          for (int64_t p = 0; p < count; ++p)
+            next.push_back(tiles.dotBf16(carried[i * count + p], x[i], w[p]));
+        return next;
+      });
   for (auto [value, where] : llvm::zip(sums, at))
     tiles.store(value, into, where, intoRow);
 }
@@ -282,15 +352,17 @@ void Matmul::zeroProducts() {
   Value count = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
   Value padded = e.mul(e.ceilDiv(op.getRows(), rows), rows);
   e.loop(e.index(0), padded, [&](Value row) {
-    e.loop(e.index(0), count, kPanel,
-           [&](Value column) { e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column)); });
+    e.loop(e.index(0), count, kPanel, [&](Value column) {
+      e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column));
+    });
   });
 }
 
 void Matmul::block() {
   if (onTiles() && inBf16())
     zeroProducts();
-  Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
+  Value whole =
+      e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
   Value middle = e.add(op.getFirst(), whole);
   int64_t end = llvm::alignTo(in, codec.group().depth);
   e.loop(e.index(0), e.index(end), depth, [&](Value k0) {
@@ -302,11 +374,14 @@ void Matmul::block() {
 }
 
 void Matmul::prefetchLine(Value at) {
-  memref::PrefetchOp::create(e.b, e.loc, bytes, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  memref::PrefetchOp::create(e.b, e.loc, bytes, ValueRange{at},
+                             /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
 }
 
-/// One row waits for memory: groups are asked for well before their turn, across the ends of pages, of panels and of
-/// the weight, behind which the next kernel's lies.
+/// One row waits for memory: groups are asked for well before their turn,
+/// across the ends of pages, of panels and of the weight, behind which the next
+/// kernel's lies.
 void Matmul::prefetch(ArrayRef<Value> groups) {
   constexpr int64_t ahead = 16384, line = 64;
   for (Value group : groups)
@@ -319,26 +394,32 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
   int64_t end = llvm::alignTo(in, codec.group().depth);
   e.loop(first, last, count, [&](Value number) {
     SmallVector<Value> sums(count, e.splat(0));
-    sums = e.loop(e.index(0), e.index(end), codec.group().depth, sums, [&](Value k, ValueRange carried) {
-      Value group = e.div(k, codec.group().depth), from = e.mul(group, codec.group().bytes);
-      SmallVector<Value> at, next(carried);
-      for (int64_t p = 0; p < count; ++p)
-        at.push_back(e.add(panelAt(e.add(number, p)), from));
-      prefetch(at);
-      codec.dot(bytes, at, op.getX(), k, op.getScratch(), e.mul(group, WeightCodec::kSplitBytes), next);
-      return next;
-    });
+    sums = e.loop(e.index(0), e.index(end), codec.group().depth, sums,
+                  [&](Value k, ValueRange carried) {
+                    Value group = e.div(k, codec.group().depth),
+                          from = e.mul(group, codec.group().bytes);
+                    SmallVector<Value> at, next(carried);
+                    for (int64_t p = 0; p < count; ++p)
+                      at.push_back(e.add(panelAt(e.add(number, p)), from));
+                    prefetch(at);
+                    codec.dot(bytes, at, op.getX(), k, op.getScratch(),
+                              e.mul(group, WeightCodec::kSplitBytes), next);
+                    return next;
+                  });
     for (int64_t p = 0; p < count; ++p)
-      e.store(sums[p], op.getInto(), e.add(e.mul(e.sub(number, op.getFirst()), kPanel), p * kPanel));
+      e.store(sums[p], op.getInto(),
+              e.add(e.mul(e.sub(number, op.getFirst()), kPanel), p * kPanel));
   });
 }
 
 void Matmul::oneRow() {
   if (codec.isQuantised())
     e.loop(e.index(0), e.index(stride), 32, [&](Value k) {
-      codec.splitGroup(op.getX(), k, op.getScratch(), e.mul(e.div(k, 32), WeightCodec::kSplitBytes));
+      codec.splitGroup(op.getX(), k, op.getScratch(),
+                       e.mul(e.div(k, 32), WeightCodec::kSplitBytes));
     });
-  // Quantised panels one after another: one stream runs at the memory's speed, several do not (measured).
+  // Quantised panels one after another: one stream runs at the memory's speed,
+  // several do not (measured).
   int64_t count = codec.isQuantised() ? 1 : manyRegisters ? 8 : 4;
   Value whole = e.mul(e.div(e.sub(op.getLast(), op.getFirst()), count), count);
   Value middle = e.add(op.getFirst(), whole);
@@ -353,8 +434,11 @@ void lowerTileMatmul(IRRewriter &rewriter, TileMatmulOp op, TargetAttr target) {
   rewriter.setInsertionPoint(op);
   Emit e(rewriter, op.getLoc());
   auto weight = op.getWeight().getDefiningOp<WeightAtOp>();
-  Matmul matmul(e, op, target, weight, op.getSchedule().getBlockPanels() * kPanel);
-  e.when(e.equal(op.getRows(), e.index(1)), [&] { matmul.oneRow(); }, [&] { matmul.block(); });
+  Matmul matmul(e, op, target, weight,
+                op.getSchedule().getBlockPanels() * kPanel);
+  e.when(
+      e.equal(op.getRows(), e.index(1)), [&] { matmul.oneRow(); },
+      [&] { matmul.block(); });
   rewriter.eraseOp(op);
 }
 

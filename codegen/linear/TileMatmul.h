@@ -9,16 +9,19 @@ namespace heed {
 /// Rows of x as tile_rows packs them: the stride in elements.
 int64_t packedRowStride(int64_t in);
 
-/// Whether the schedule multiplies pairs of bf16: an odd depth has no last pair and is multiplied in f32. Two rows and more
-/// are then bf16, in the place of f32.
+/// Whether the schedule multiplies pairs of bf16: an odd depth has no last pair
+/// and is multiplied in f32. Two rows and more are then bf16, in the place of
+/// f32.
 bool multipliesPairs(attn::LinearScheduleAttr schedule, int64_t in);
 /// Makes the first `count` elements of packed rows bf16, in their place.
 void rowsToPairs(Emit &e, mlir::Value rows, mlir::Value count);
 
 /// Bytes of scratch that a tile_matmul of this weight and schedule needs.
-int64_t tileMatmulScratch(attn::WeightType weight, attn::LinearScheduleAttr schedule);
+int64_t tileMatmulScratch(attn::WeightType weight,
+                          attn::LinearScheduleAttr schedule);
 
 /// Replaces the op by loops over register tiles.
-void lowerTileMatmul(mlir::IRRewriter &rewriter, attn::TileMatmulOp op, attn::TargetAttr target);
+void lowerTileMatmul(mlir::IRRewriter &rewriter, attn::TileMatmulOp op,
+                     attn::TargetAttr target);
 
 } // namespace heed

@@ -15,28 +15,40 @@ WeightCodec::WeightCodec(Emit &e, WeightElement element, TargetAttr target)
 
 /// 64 bytes as 16 words.
 Value WeightCodec::words(Value bytes, Value at) {
-  Value raw = vector::LoadOp::create(e.b, e.loc, VectorType::get({64}, e.b.getI8Type()), bytes, at);
-  return vector::BitCastOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getI32Type()), raw);
+  Value raw = vector::LoadOp::create(
+      e.b, e.loc, VectorType::get({64}, e.b.getI8Type()), bytes, at);
+  return vector::BitCastOp::create(
+      e.b, e.loc, VectorType::get({kLanes}, e.b.getI32Type()), raw);
 }
 
 /// 16 f16 as f32.
 Value WeightCodec::halves(Value bytes, Value at) {
-  Value raw = vector::LoadOp::create(e.b, e.loc, VectorType::get({32}, e.b.getI8Type()), bytes, at);
-  Value half = vector::BitCastOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getF16Type()), raw);
+  Value raw = vector::LoadOp::create(
+      e.b, e.loc, VectorType::get({32}, e.b.getI8Type()), bytes, at);
+  Value half = vector::BitCastOp::create(
+      e.b, e.loc, VectorType::get({kLanes}, e.b.getF16Type()), raw);
   return arith::ExtFOp::create(e.b, e.loc, e.vector(), half);
 }
 
-/// Bits shift..shift+4 of each word as f32 0..15. A 16-lane permute reads just the low 4 bits of its index, so a table
-/// of the numbers 0..15 saves the mask and the conversion.
+/// Bits shift..shift+4 of each word as f32 0..15. A 16-lane permute reads just
+/// the low 4 bits of its index, so a table of the numbers 0..15 saves the mask
+/// and the conversion.
 Value WeightCodec::nibble(Value words, int64_t shift) {
-  Value bits = shift ? arith::ShRUIOp::create(e.b, e.loc, words, e.splatI32(shift)).getResult() : words;
+  Value bits =
+      shift ? arith::ShRUIOp::create(e.b, e.loc, words, e.splatI32(shift))
+                  .getResult()
+            : words;
   if (permutes) {
     SmallVector<float> numbers;
     for (int i = 0; i < 16; ++i)
       numbers.push_back(i);
-    Value table = arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(e.vector(), ArrayRef<float>(numbers)));
-    return LLVM::CallIntrinsicOp::create(e.b, e.loc, e.vector(), e.b.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-                                         ValueRange{table, bits})
+    Value table = arith::ConstantOp::create(
+        e.b, e.loc,
+        DenseElementsAttr::get(e.vector(), ArrayRef<float>(numbers)));
+    return LLVM::CallIntrinsicOp::create(
+               e.b, e.loc, e.vector(),
+               e.b.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+               ValueRange{table, bits})
         .getResult(0);
   }
   Value low = arith::AndIOp::create(e.b, e.loc, bits, e.splatI32(15));
@@ -44,12 +56,16 @@ Value WeightCodec::nibble(Value words, int64_t shift) {
 }
 
 Value WeightCodec::signedByte(Value words, int64_t byte) {
-  Value top = byte == 3 ? words : arith::ShLIOp::create(e.b, e.loc, words, e.splatI32(24 - 8 * byte)).getResult();
+  Value top = byte == 3 ? words
+                        : arith::ShLIOp::create(e.b, e.loc, words,
+                                                e.splatI32(24 - 8 * byte))
+                              .getResult();
   Value value = arith::ShRSIOp::create(e.b, e.loc, top, e.splatI32(24));
   return arith::SIToFPOp::create(e.b, e.loc, e.vector(), value);
 }
 
-void WeightCodec::unpack(Value packed, int64_t g, function_ref<void(int64_t, Value)> each) {
+void WeightCodec::unpack(Value packed, int64_t g,
+                         function_ref<void(int64_t, Value)> each) {
   for (int64_t j = 0; j < 4; ++j) {
     if (element == WeightElement::Q8_0) {
       each(4 * g + j, signedByte(packed, j));
@@ -63,13 +79,15 @@ void WeightCodec::unpack(Value packed, int64_t g, function_ref<void(int64_t, Val
 SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   switch (element) {
   case WeightElement::F32: {
-    Value raw = vector::LoadOp::create(e.b, e.loc, VectorType::get({64}, e.b.getI8Type()), bytes, at);
+    Value raw = vector::LoadOp::create(
+        e.b, e.loc, VectorType::get({64}, e.b.getI8Type()), bytes, at);
     return {vector::BitCastOp::create(e.b, e.loc, e.vector(), raw)};
   }
   case WeightElement::BF16: {
     Value pair = words(bytes, at);
     Value low = arith::ShLIOp::create(e.b, e.loc, pair, e.splatI32(16));
-    Value high = arith::AndIOp::create(e.b, e.loc, pair, e.splatI32(0xffff0000));
+    Value high =
+        arith::AndIOp::create(e.b, e.loc, pair, e.splatI32(0xffff0000));
     return {vector::BitCastOp::create(e.b, e.loc, e.vector(), low),
             vector::BitCastOp::create(e.b, e.loc, e.vector(), high)};
   }
@@ -78,8 +96,10 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
     Value high = arith::ShRUIOp::create(e.b, e.loc, pair, e.splatI32(16));
     SmallVector<Value> out;
     for (Value bits : {pair, high}) {
-      Value narrow = arith::TruncIOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getI16Type()), bits);
-      Value half = vector::BitCastOp::create(e.b, e.loc, VectorType::get({kLanes}, e.b.getF16Type()), narrow);
+      Value narrow = arith::TruncIOp::create(
+          e.b, e.loc, VectorType::get({kLanes}, e.b.getI16Type()), bits);
+      Value half = vector::BitCastOp::create(
+          e.b, e.loc, VectorType::get({kLanes}, e.b.getF16Type()), narrow);
       out.push_back(arith::ExtFOp::create(e.b, e.loc, e.vector(), half));
     }
     return out;
@@ -89,7 +109,8 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   case WeightElement::Q4_1: {
     SmallVector<Value> out(layout.depth);
     for (int64_t g = 0; g < wordCount(); ++g)
-      unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g, [&](int64_t k, Value value) { out[k] = value; });
+      unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g,
+             [&](int64_t k, Value value) { out[k] = value; });
     Value d = halves(bytes, at);
     Value m = element == WeightElement::Q4_1   ? halves(bytes, e.add(at, 32))
               : element == WeightElement::Q4_0 ? e.mulf(d, e.splat(-8))
@@ -104,8 +125,10 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
 
 Value WeightCodec::loadAs(Type type, Value bytes, Value at) {
   unsigned size = type.getIntOrFloatBitWidth() / 8;
-  Value raw = vector::LoadOp::create(e.b, e.loc, VectorType::get({size}, e.b.getI8Type()), bytes, at);
-  Value one = vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, type), raw);
+  Value raw = vector::LoadOp::create(
+      e.b, e.loc, VectorType::get({size}, e.b.getI8Type()), bytes, at);
+  Value one =
+      vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, type), raw);
   return vector::ExtractOp::create(e.b, e.loc, one, 0);
 }
 
@@ -114,24 +137,33 @@ void WeightCodec::splitGroup(Value x, Value at, Value split, Value to) {
   auto i8 = VectorType::get({kLanes}, e.b.getI8Type());
   Value half[2] = {e.load(x, at), e.load(x, e.add(at, kLanes))};
   auto storeScalar = [&](Value value, int64_t offset) {
-    Value vector = vector::BroadcastOp::create(e.b, e.loc, VectorType::get({1}, value.getType()), value);
-    Value raw = vector::BitCastOp::create(e.b, e.loc, VectorType::get({4}, e.b.getI8Type()), vector);
+    Value vector = vector::BroadcastOp::create(
+        e.b, e.loc, VectorType::get({1}, value.getType()), value);
+    Value raw = vector::BitCastOp::create(
+        e.b, e.loc, VectorType::get({4}, e.b.getI8Type()), vector);
     vector::StoreOp::create(e.b, e.loc, raw, split, e.add(to, offset));
   };
   storeScalar(e.sumLanes(e.addf(half[0], half[1])), 100);
   if (!multipliesBytes)
     return;
-  auto abs = [&](Value v) -> Value { return math::AbsFOp::create(e.b, e.loc, v); };
-  Value largest = arith::MaxNumFOp::create(e.b, e.loc, abs(half[0]), abs(half[1]));
-  Value most = vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::MAXNUMF, largest);
+  auto abs = [&](Value v) -> Value {
+    return math::AbsFOp::create(e.b, e.loc, v);
+  };
+  Value largest =
+      arith::MaxNumFOp::create(e.b, e.loc, abs(half[0]), abs(half[1]));
+  Value most = vector::ReductionOp::create(
+      e.b, e.loc, vector::CombiningKind::MAXNUMF, largest);
   // The top digit stays within 127.
   constexpr double range = 127.0 * 65536;
-  Value none = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, most, e.constant(0));
-  Value inverse = e.broadcast(e.select(none, e.constant(0), e.divf(e.constant(range), most)));
+  Value none = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ,
+                                     most, e.constant(0));
+  Value inverse = e.broadcast(
+      e.select(none, e.constant(0), e.divf(e.constant(range), most)));
   storeScalar(e.mulf(most, e.constant(1 / range)), 96);
   Value sums[3];
   for (int64_t h = 0; h < 2; ++h) {
-    Value rounded = math::RoundEvenOp::create(e.b, e.loc, e.mulf(half[h], inverse));
+    Value rounded =
+        math::RoundEvenOp::create(e.b, e.loc, e.mulf(half[h], inverse));
     Value rest = arith::FPToSIOp::create(e.b, e.loc, i32, rounded);
     for (int64_t digit = 0; digit < 3; ++digit) {
       Value low = rest;
@@ -141,27 +173,37 @@ void WeightCodec::splitGroup(Value x, Value at, Value split, Value to) {
         Value high = arith::SubIOp::create(e.b, e.loc, rest, low);
         rest = arith::ShRSIOp::create(e.b, e.loc, high, e.splatI32(8));
       }
-      vector::StoreOp::create(e.b, e.loc, arith::TruncIOp::create(e.b, e.loc, i8, low), split,
-                              e.add(to, 32 * digit + 16 * h));
-      sums[digit] = h ? arith::AddIOp::create(e.b, e.loc, sums[digit], low).getResult() : low;
+      vector::StoreOp::create(e.b, e.loc,
+                              arith::TruncIOp::create(e.b, e.loc, i8, low),
+                              split, e.add(to, 32 * digit + 16 * h));
+      sums[digit] =
+          h ? arith::AddIOp::create(e.b, e.loc, sums[digit], low).getResult()
+            : low;
     }
   }
   for (int64_t digit = 0; digit < 3; ++digit) {
-    Value sum = vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::ADD, sums[digit]);
-    storeScalar(arith::MulIOp::create(e.b, e.loc, sum, arith::ConstantIntOp::create(e.b, e.loc, -128, 32)), 104 + 4 * digit);
+    Value sum = vector::ReductionOp::create(
+        e.b, e.loc, vector::CombiningKind::ADD, sums[digit]);
+    storeScalar(arith::MulIOp::create(
+                    e.b, e.loc, sum,
+                    arith::ConstantIntOp::create(e.b, e.loc, -128, 32)),
+                104 + 4 * digit);
   }
 }
 
 /// Two chains a panel to hide the latency of fma.
-void WeightCodec::dotFloats(Value bytes, ArrayRef<Value> panels, Value x, Value k, MutableArrayRef<Value> sums) {
+void WeightCodec::dotFloats(Value bytes, ArrayRef<Value> panels, Value x,
+                            Value k, MutableArrayRef<Value> sums) {
   SmallVector<std::array<Value, 2>> chains(panels.size());
   for (int64_t g = 0; g < wordCount(); ++g) {
     SmallVector<SmallVector<std::pair<int64_t, Value>>> integers(panels.size());
     for (auto [p, at] : llvm::enumerate(panels))
-      unpack(words(bytes, e.add(at, firstWord() + 64 * g)), g,
-             [&](int64_t i, Value value) { integers[p].push_back({i, value}); });
+      unpack(
+          words(bytes, e.add(at, firstWord() + 64 * g)), g,
+          [&](int64_t i, Value value) { integers[p].push_back({i, value}); });
     for (size_t i = 0; i < integers[0].size(); ++i) {
-      Value factor = e.broadcast(e.loadScalar(x, e.add(k, integers[0][i].first)));
+      Value factor =
+          e.broadcast(e.loadScalar(x, e.add(k, integers[0][i].first)));
       for (size_t p = 0; p < panels.size(); ++p) {
         Value &chain = chains[p][i % 2];
         Value q = integers[p][i].second;
@@ -173,25 +215,34 @@ void WeightCodec::dotFloats(Value bytes, ArrayRef<Value> panels, Value x, Value 
     sums[p] = e.addf(chains[p][0], chains[p][1]);
 }
 
-/// Digit by digit in integers, exactly: dpbusd multiplies unsigned bytes of W with signed digits of x. Bytes of Q8_0 are
-/// made unsigned by adding 128, which the sums start without.
-void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split, Value splitAt, MutableArrayRef<Value> sums) {
+/// Digit by digit in integers, exactly: dpbusd multiplies unsigned bytes of W
+/// with signed digits of x. Bytes of Q8_0 are made unsigned by adding 128,
+/// which the sums start without.
+void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split,
+                            Value splitAt, MutableArrayRef<Value> sums) {
   auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
   auto i8 = VectorType::get({64}, e.b.getI8Type());
   bool q8 = element == WeightElement::Q8_0;
-  auto asBytes = [&](Value v) -> Value { return vector::BitCastOp::create(e.b, e.loc, i8, v); };
+  auto asBytes = [&](Value v) -> Value {
+    return vector::BitCastOp::create(e.b, e.loc, i8, v);
+  };
   SmallVector<std::array<Value, 3>> products(panels.size());
   for (int64_t digit = 0; digit < 3; ++digit) {
-    Value start = q8 ? e.broadcast(loadAs(e.b.getI32Type(), split, e.add(splitAt, 104 + 4 * digit))) : e.splatI32(0);
+    Value start = q8 ? e.broadcast(loadAs(e.b.getI32Type(), split,
+                                          e.add(splitAt, 104 + 4 * digit)))
+                     : e.splatI32(0);
     for (auto &product : products)
       product[digit] = start;
   }
   auto multiply = [&](ArrayRef<Value> weights, int64_t k) {
     for (int64_t digit = 0; digit < 3; ++digit) {
-      Value x = asBytes(e.broadcast(loadAs(e.b.getI32Type(), split, e.add(splitAt, 32 * digit + k))));
+      Value x = asBytes(e.broadcast(
+          loadAs(e.b.getI32Type(), split, e.add(splitAt, 32 * digit + k))));
       for (auto [product, w] : llvm::zip(products, weights))
-        product[digit] = LLVM::CallIntrinsicOp::create(e.b, e.loc, i32, e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-                                                       ValueRange{product[digit], w, x})
+        product[digit] = LLVM::CallIntrinsicOp::create(
+                             e.b, e.loc, i32,
+                             e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
+                             ValueRange{product[digit], w, x})
                              .getResult(0);
     }
   };
@@ -204,24 +255,30 @@ void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split, Va
         low.push_back(asBytes(arith::XOrIOp::create(e.b, e.loc, packed, flip)));
         continue;
       }
-      low.push_back(asBytes(arith::AndIOp::create(e.b, e.loc, packed, nibbles)));
+      low.push_back(
+          asBytes(arith::AndIOp::create(e.b, e.loc, packed, nibbles)));
       Value shifted = arith::ShRUIOp::create(e.b, e.loc, packed, e.splatI32(4));
-      high.push_back(asBytes(arith::AndIOp::create(e.b, e.loc, shifted, nibbles)));
+      high.push_back(
+          asBytes(arith::AndIOp::create(e.b, e.loc, shifted, nibbles)));
     }
     multiply(low, 4 * g);
     if (!q8)
       multiply(high, 16 + 4 * g);
   }
-  Value scale = e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 96)));
+  Value scale =
+      e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 96)));
   for (auto [p, product] : llvm::enumerate(products)) {
-    auto number = [&](int64_t digit) -> Value { return arith::SIToFPOp::create(e.b, e.loc, e.vector(), product[digit]); };
-    Value sum = e.fma(number(2), e.splat(65536), e.fma(number(1), e.splat(256), number(0)));
+    auto number = [&](int64_t digit) -> Value {
+      return arith::SIToFPOp::create(e.b, e.loc, e.vector(), product[digit]);
+    };
+    Value sum = e.fma(number(2), e.splat(65536),
+                      e.fma(number(1), e.splat(256), number(0)));
     sums[p] = e.mulf(sum, scale);
   }
 }
 
-void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, Value x, Value k, Value split, Value splitAt,
-                      MutableArrayRef<Value> sums) {
+void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, Value x, Value k,
+                      Value split, Value splitAt, MutableArrayRef<Value> sums) {
   if (!isQuantised()) {
     SmallVector<SmallVector<Value>> w;
     for (Value at : panels)

@@ -19,7 +19,8 @@ namespace heed {
 int64_t placeWeights(ModuleOp module) {
   int64_t at = 0;
   for (auto declare : module.getOps<DeclareOp>()) {
-    declare->setAttr("attn.offset", Builder(module.getContext()).getI64IntegerAttr(at));
+    declare->setAttr("attn.offset",
+                     Builder(module.getContext()).getI64IntegerAttr(at));
     at = llvm::alignTo(at + packedBytes(declare.getType()), 64);
   }
   return at;
@@ -38,7 +39,8 @@ uint16_t toHalf(float value, const llvm::fltSemantics &semantics) {
 class PanelPacker {
 public:
   PanelPacker(WeightReader &reader, WeightType type, const std::string &label)
-      : reader(reader), label(label), element(type.getElement()), out(type.getShape()[0]), in(type.getShape()[1]),
+      : reader(reader), label(label), element(type.getElement()),
+        out(type.getShape()[0]), in(type.getShape()[1]),
         group(packedGroup(element)), bytes(panelBytes(element, in)), line(in) {}
 
   Status pack(int64_t first) {
@@ -70,12 +72,15 @@ private:
       return read;
     for (int64_t k = 0; k < in; ++k) {
       if (!std::isfinite(line[k]))
-        return Error{concat(label, " holds a value that is not finite at [", row, ", ", k, "]")};
+        return Error{concat(label, " holds a value that is not finite at [",
+                            row, ", ", k, "]")};
       if (element == WeightElement::F32) {
         std::memcpy(&bytes[(k * kPanel + lane) * 4], &line[k], 4);
         continue;
       }
-      uint16_t half = toHalf(line[k], element == WeightElement::F16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat());
+      uint16_t half = toHalf(line[k], element == WeightElement::F16
+                                          ? llvm::APFloat::IEEEhalf()
+                                          : llvm::APFloat::BFloat());
       std::memcpy(&bytes[(k / 2) * 64 + lane * 4 + (k % 2) * 2], &half, 2);
     }
     return {};
@@ -85,19 +90,24 @@ private:
   Status packBlocks(int64_t row, int64_t lane) {
     Bytes raw = reader.rawRow(row);
     if (raw.empty())
-      return Error{concat(label, " is quantised in blocks along its rows and cannot be sliced or transposed")};
-    int64_t scales = element == WeightElement::Q4_1 ? 4 : 2, payload = element == WeightElement::Q8_0 ? 32 : 16;
+      return Error{concat(label, " is quantised in blocks along its rows and "
+                                 "cannot be sliced or transposed")};
+    int64_t scales = element == WeightElement::Q4_1 ? 4 : 2,
+            payload = element == WeightElement::Q8_0 ? 32 : 16;
     for (int64_t block = 0; block < in / 32; ++block) {
-      const uint8_t *from = reinterpret_cast<const uint8_t *>(raw.data()) + block * (scales + payload);
+      const uint8_t *from = reinterpret_cast<const uint8_t *>(raw.data()) +
+                            block * (scales + payload);
       uint8_t *to = &bytes[block * group.bytes];
       for (int64_t s = 0; s < scales / 2; ++s) {
         uint16_t bits;
         std::memcpy(&bits, from + 2 * s, 2);
         if ((bits & 0x7c00) == 0x7c00)
-          return Error{concat(label, " has a scale that is not finite in row ", row, ", block ", block)};
+          return Error{concat(label, " has a scale that is not finite in row ",
+                              row, ", block ", block)};
         std::memcpy(to + 32 * s + 2 * lane, &bits, 2);
       }
-      // Nibble k of a block is low in byte k, or high in byte k - 16: the same bytes, four to a lane.
+      // Nibble k of a block is low in byte k, or high in byte k - 16: the same
+      // bytes, four to a lane.
       for (int64_t i = 0; i < payload; ++i)
         to[16 * scales + (i / 4) * 64 + lane * 4 + i % 4] = from[scales + i];
     }
@@ -115,12 +125,14 @@ private:
 
 } // namespace
 
-Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &sink, const PackProgress &progress) {
+Status packWeights(ModuleOp module, const WeightSource *source,
+                   const PackSink &sink, const PackProgress &progress) {
   int64_t done = 0, total = 0;
   for (auto declare : module.getOps<DeclareOp>())
     total = llvm::alignTo(total + packedBytes(declare.getType()), 64);
   for (auto declare : module.getOps<DeclareOp>()) {
-    std::string label = concat(source ? source->path() + ": " : "", "weight ", inQuotes(declare.getSource().str()));
+    std::string label = concat(source ? source->path() + ": " : "", "weight ",
+                               inQuotes(declare.getSource().str()));
     Result<WeightReader> reader = WeightReader::open(declare, source);
     if (!reader)
       return reader.error();
@@ -140,7 +152,8 @@ Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &
           return written;
       }
     } else {
-      int64_t columns = type.getShape().back(), rows = packedBytes(type) / 4 / columns;
+      int64_t columns = type.getShape().back(),
+              rows = packedBytes(type) / 4 / columns;
       std::vector<float> line(columns);
       for (int64_t row = 0; row < rows; ++row) {
         if (Status read = reader->row(row, line); !read)
@@ -148,7 +161,10 @@ Status packWeights(ModuleOp module, const WeightSource *source, const PackSink &
         for (float value : line)
           if (!std::isfinite(value))
             return Error{concat(label, " holds a value that is not finite")};
-        if (Status written = write({reinterpret_cast<const uint8_t *>(line.data()), line.size() * 4}); !written)
+        if (Status written =
+                write({reinterpret_cast<const uint8_t *>(line.data()),
+                       line.size() * 4});
+            !written)
           return written;
       }
     }

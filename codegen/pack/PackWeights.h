@@ -12,8 +12,8 @@ namespace heed {
 
 class WeightSource;
 
-/// Gives every attn.declare its place (`attn.offset`, bytes from the start of the packed weights, multiples of 64) and
-/// returns the total size.
+/// Gives every attn.declare its place (`attn.offset`, bytes from the start of
+/// the packed weights, multiples of 64) and returns the total size.
 int64_t placeWeights(mlir::ModuleOp module);
 
 /// Where the packed bytes go; called front to back.
@@ -21,8 +21,10 @@ using PackSink = std::function<Status(std::span<const uint8_t>)>;
 /// Told the bytes done and the bytes in all, for progress.
 using PackProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Streams all declared weights, in the order of their places. `source` may be null for models of random weights. Memory:
-/// one panel of 16 outputs at a time. Refuses scales and values that are not finite.
-Status packWeights(mlir::ModuleOp module, const WeightSource *source, const PackSink &sink, const PackProgress &progress);
+/// Streams all declared weights, in the order of their places. `source` may be
+/// null for models of random weights. Memory: one panel of 16 outputs at a
+/// time. Refuses scales and values that are not finite.
+Status packWeights(mlir::ModuleOp module, const WeightSource *source,
+                   const PackSink &sink, const PackProgress &progress);
 
 } // namespace heed

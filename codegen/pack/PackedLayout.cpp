@@ -37,7 +37,8 @@ int64_t packedBytes(WeightType type) {
       count *= size;
     return count * 4;
   }
-  return llvm::divideCeil(shape[0], kPanel) * panelBytes(type.getElement(), shape[1]);
+  return llvm::divideCeil(shape[0], kPanel) *
+         panelBytes(type.getElement(), shape[1]);
 }
 
 } // namespace heed

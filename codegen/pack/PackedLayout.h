@@ -1,6 +1,7 @@
 //===- PackedLayout.h - The one layout of a weight ------------------------===//
 //
-// docs/architecture.md, "One layout per weight". The packer writes it, kernels read it; both ask here.
+// docs/architecture.md, "One layout per weight". The packer writes it, kernels
+// read it; both ask here.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -12,7 +13,8 @@ namespace heed {
 /// Outputs of a panel: the lanes of an f32 vector.
 inline constexpr int64_t kPanel = 16;
 
-/// How weights of one storage type lie within a panel: groups of `depth` values of k, each `bytes` long.
+/// How weights of one storage type lie within a panel: groups of `depth` values
+/// of k, each `bytes` long.
 struct PackedGroup {
   int64_t depth, bytes;
 };

@@ -21,9 +21,11 @@ public:
 
   void scores(ScoresOp op);
   void scoreMap(ScoreMapOp op);
-  void softmax(Operation *op, Value x, Value sinks, function_ref<Value(const NamedIndices &)> allowed);
+  void softmax(Operation *op, Value x, Value sinks,
+               function_ref<Value(const NamedIndices &)> allowed);
   void softmax(SoftmaxOp op) {
-    softmax(op, op.getX(), op.getSinks(), [&](const NamedIndices &) { return truth(); });
+    softmax(op, op.getX(), op.getSinks(),
+            [&](const NamedIndices &) { return truth(); });
   }
   void softmax(MaskedSoftmaxOp op);
   void mask(MaskOp op);
@@ -31,22 +33,30 @@ public:
   void pool(PoolOp op);
 
 private:
-  FromMemoryOp tensor(Value outer) { return kernel.bound.lookup(outer).getDefiningOp<FromMemoryOp>(); }
-  RowsAtOp rows(Value outer) {
-    return outer ? kernel.bound.lookup(outer).getDefiningOp<RowsAtOp>() : RowsAtOp();
+  FromMemoryOp tensor(Value outer) {
+    return kernel.bound.lookup(outer).getDefiningOp<FromMemoryOp>();
   }
-  TensorAccess target() { return TensorAccess(e, kernel.targets[0].getDefiningOp<FromMemoryOp>()); }
+  RowsAtOp rows(Value outer) {
+    return outer ? kernel.bound.lookup(outer).getDefiningOp<RowsAtOp>()
+                 : RowsAtOp();
+  }
+  TensorAccess target() {
+    return TensorAccess(e, kernel.targets[0].getDefiningOp<FromMemoryOp>());
+  }
   Value truth() { return arith::ConstantIntOp::create(e.b, e.loc, 1, 1); }
-  Value forbidden() { return e.constant(-std::numeric_limits<double>::infinity()); }
+  Value forbidden() {
+    return e.constant(-std::numeric_limits<double>::infinity());
+  }
   /// This thread's share of 0..count.
   void share(Value count, function_ref<void(Value)> body);
 
   struct Where {
     Value exists;   // null: always
-    Value position; // of the key in memory: its element (head 0 of the head vector)
+    Value position; // of the key in memory: its element (head 0 of the head
+                    // vector)
   };
-  Where key(Value keys, bool values, RowsAtOp queryRows, RowsAtOp keyRows, StringRef kvAxis, const NamedIndices &at,
-            Value heads);
+  Where key(Value keys, bool values, RowsAtOp queryRows, RowsAtOp keyRows,
+            StringRef kvAxis, const NamedIndices &at, Value heads);
   Value element(Value keys, Value position, Value d, StringRef kvAxis);
   Value absolute(RowsAtOp queryRows, const NamedIndices &at);
   Value sequenceOf(RowsAtOp queryRows, const NamedIndices &at);
@@ -54,7 +64,8 @@ private:
     auto found = indices.find(name);
     return found == indices.end() ? e.index(0) : found->second;
   }
-  Value allowed(MaskAttr mask, std::optional<ArrayAttr> names, ValueRange tables, RowsAtOp queryRows, TensorAccess &scores,
+  Value allowed(MaskAttr mask, std::optional<ArrayAttr> names,
+                ValueRange tables, RowsAtOp queryRows, TensorAccess &scores,
                 const NamedIndices &indices);
   Value exponential(Value x) { return math::ExpOp::create(e.b, e.loc, x); }
 
@@ -63,8 +74,10 @@ private:
 };
 
 void PlainKernel::share(Value count, function_ref<void(Value)> body) {
-  Value begin = e.div(e.mul(count, kernel.context.thread), kernel.context.threads);
-  Value end = e.div(e.mul(count, e.add(kernel.context.thread, 1)), kernel.context.threads);
+  Value begin =
+      e.div(e.mul(count, kernel.context.thread), kernel.context.threads);
+  Value end = e.div(e.mul(count, e.add(kernel.context.thread, 1)),
+                    kernel.context.threads);
   e.loop(begin, end, body);
 }
 
@@ -77,11 +90,14 @@ Value PlainKernel::sequenceOf(RowsAtOp queryRows, const NamedIndices &indices) {
 Value PlainKernel::absolute(RowsAtOp queryRows, const NamedIndices &indices) {
   if (!queryRows)
     return at(indices, axis::Query);
-  return e.toIndex(e.loadScalar(queryRows.getPositions(), at(indices, queryRows.getType().getAxis().getValue())));
+  return e.toIndex(
+      e.loadScalar(queryRows.getPositions(),
+                   at(indices, queryRows.getType().getAxis().getValue())));
 }
 
 /// Where key (or value) `kv` of a score's head and sequence lies.
-PlainKernel::Where PlainKernel::key(Value keys, bool values, RowsAtOp queryRows, RowsAtOp keyRows, StringRef kvAxis,
+PlainKernel::Where PlainKernel::key(Value keys, bool values, RowsAtOp queryRows,
+                                    RowsAtOp keyRows, StringRef kvAxis,
                                     const NamedIndices &indices, Value heads) {
   Value kv = at(indices, axis::Key), h = at(indices, axis::Heads);
   Value bound = kernel.bound.lookup(keys);
@@ -89,13 +105,16 @@ PlainKernel::Where PlainKernel::key(Value keys, bool values, RowsAtOp queryRows,
     CacheType type = cache.getType();
     Value sequence = sequenceOf(queryRows, indices);
     Value slot = e.toIndex(e.loadScalar(queryRows.getSlots(), sequence));
-    Value length = e.add(e.toIndex(e.loadScalar(queryRows.getPast(), sequence)),
-                         e.sub(e.toIndex(e.loadScalar(queryRows.getStarts(), e.add(sequence, 1))),
-                               e.toIndex(e.loadScalar(queryRows.getStarts(), sequence))));
+    Value length =
+        e.add(e.toIndex(e.loadScalar(queryRows.getPast(), sequence)),
+              e.sub(e.toIndex(e.loadScalar(queryRows.getStarts(),
+                                           e.add(sequence, 1))),
+                    e.toIndex(e.loadScalar(queryRows.getStarts(), sequence))));
     Value group = e.div(h, e.div(heads, type.getKvHeads()));
     Value start = e.add(e.mul(slot, cache.getSlotStride()), cache.getLayer());
     if (values)
-      start = e.add(start, e.mul(cache.getCapacity(), type.getKvHeads() * type.getHead()));
+      start = e.add(start, e.mul(cache.getCapacity(),
+                                 type.getKvHeads() * type.getHead()));
     Value line = e.add(e.mul(group, cache.getCapacity()), kv);
     return {e.less(kv, length), e.add(start, e.mul(line, type.getHead()))};
   }
@@ -116,7 +135,8 @@ PlainKernel::Where PlainKernel::key(Value keys, bool values, RowsAtOp queryRows,
     Value sequence = sequenceOf(queryRows, indices);
     Value start = e.toIndex(e.loadScalar(keyRows.getStarts(), sequence));
     Value row = e.add(start, kv);
-    exists = e.less(row, e.toIndex(e.loadScalar(keyRows.getStarts(), e.add(sequence, 1))));
+    exists = e.less(
+        row, e.toIndex(e.loadScalar(keyRows.getStarts(), e.add(sequence, 1))));
     where[kvAxis] = e.select(exists, row, start);
   } else {
     where[kvAxis] = kv;
@@ -124,8 +144,10 @@ PlainKernel::Where PlainKernel::key(Value keys, bool values, RowsAtOp queryRows,
   return {exists, access.flat(where)};
 }
 
-/// Element d of the key at `position`: its stride is 1 in a cache, else that of axis `head`.
-Value PlainKernel::element(Value keys, Value position, Value d, StringRef kvAxis) {
+/// Element d of the key at `position`: its stride is 1 in a cache, else that of
+/// axis `head`.
+Value PlainKernel::element(Value keys, Value position, Value d,
+                           StringRef kvAxis) {
   Value bound = kernel.bound.lookup(keys);
   if (auto cache = bound.getDefiningOp<CacheAtOp>())
     return e.loadScalar(cache.getPool(), e.add(position, d));
@@ -147,14 +169,20 @@ void PlainKernel::scores(ScoresOp op) {
     if (!queryRows)
       query[qAxis] = at(indices, axis::Query);
     query[axis::Head] = e.index(0);
-    Where k = key(op.getK(), false, queryRows, keyRows, op.getKvAxis(), indices, q.size(axis::Heads));
+    Where k = key(op.getK(), false, queryRows, keyRows, op.getKvAxis(), indices,
+                  q.size(axis::Heads));
     auto dot = [&] {
-      Value sum = e.loop(e.index(0), q.size(axis::Head), 1, e.constant(0), [&](Value d, ValueRange carried) {
-        query[axis::Head] = d;
-        Value x = e.loadScalar(q.tensor.getMemory(), q.flat(query));
-        return SmallVector<Value>{e.fma(x, element(op.getK(), k.position, d, op.getKvAxis()), carried[0])};
-      })[0];
-      out.store(e.mulf(sum, e.constant(op.getScale().convertToDouble())), indices);
+      Value sum =
+          e.loop(e.index(0), q.size(axis::Head), 1, e.constant(0),
+                 [&](Value d, ValueRange carried) {
+                   query[axis::Head] = d;
+                   Value x = e.loadScalar(q.tensor.getMemory(), q.flat(query));
+                   return SmallVector<Value>{e.fma(
+                       x, element(op.getK(), k.position, d, op.getKvAxis()),
+                       carried[0])};
+                 })[0];
+      out.store(e.mulf(sum, e.constant(op.getScale().convertToDouble())),
+                indices);
     };
     if (k.exists)
       e.when(k.exists, dot, [&] { out.store(forbidden(), indices); });
@@ -171,12 +199,16 @@ void PlainKernel::scoreMap(ScoreMapOp op) {
     Value score = x.load(indices);
     Block &body = op.getBody().front();
     IRMapping mapping = kernel.bound;
-    Value b = queryRows ? sequenceOf(queryRows, indices) : at(indices, axis::Batch);
-    mapping.map(body.getArguments(), ValueRange{score, absolute(queryRows, indices), at(indices, axis::Key),
-                                                at(indices, axis::Heads), b});
+    Value b =
+        queryRows ? sequenceOf(queryRows, indices) : at(indices, axis::Batch);
+    mapping.map(body.getArguments(),
+                ValueRange{score, absolute(queryRows, indices),
+                           at(indices, axis::Key), at(indices, axis::Heads),
+                           b});
     for (Operation &inner : body.without_terminator()) {
       if (auto lookup = dyn_cast<LookupOp>(inner)) {
-        auto weight = mapping.lookup(lookup.getTable()).getDefiningOp<WeightAtOp>();
+        auto weight =
+            mapping.lookup(lookup.getTable()).getDefiningOp<WeightAtOp>();
         ArrayRef<int64_t> shape = weight.getType().getShape();
         Value position = e.index(0);
         int64_t count = 1;
@@ -184,7 +216,8 @@ void PlainKernel::scoreMap(ScoreMapOp op) {
           position = e.add(e.mul(position, size), mapping.lookup(index));
           count *= size;
         }
-        Value table = e.view(weight.getWeights(), weight.getOffset(), e.b.getF32Type(), e.index(count));
+        Value table = e.view(weight.getWeights(), weight.getOffset(),
+                             e.b.getF32Type(), e.index(count));
         mapping.map(lookup.getResult(), e.loadScalar(table, position));
         continue;
       }
@@ -192,28 +225,34 @@ void PlainKernel::scoreMap(ScoreMapOp op) {
     }
     Value mapped = mapping.lookup(body.getTerminator()->getOperand(0));
     // A score that does not exist stays so.
-    Value absent = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, score, forbidden());
+    Value absent = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ,
+                                         score, forbidden());
     out.store(e.select(absent, score, mapped), indices);
   });
 }
 
 /// The mask at one pair: a conjunction of comparisons for each disjunct.
-Value PlainKernel::allowed(MaskAttr mask, std::optional<ArrayAttr> names, ValueRange tables, RowsAtOp queryRows,
+Value PlainKernel::allowed(MaskAttr mask, std::optional<ArrayAttr> names,
+                           ValueRange tables, RowsAtOp queryRows,
                            TensorAccess &scores, const NamedIndices &indices) {
   Value q = absolute(queryRows, indices), kv = at(indices, axis::Key);
-  Value b = queryRows ? sequenceOf(queryRows, indices) : at(indices, axis::Batch);
+  Value b =
+      queryRows ? sequenceOf(queryRows, indices) : at(indices, axis::Batch);
   SmallVector<Value> dims = {q, kv}, symbols;
   for (MaskSymbolAttr symbol : mask.getSymbols()) {
     StringRef name = symbol.getName().getValue();
     if (!symbol.getTable().getValue().empty()) {
       auto entries = names->getAsValueRange<StringAttr>();
-      size_t number = std::distance(entries.begin(), llvm::find(entries, symbol.getTable().getValue()));
-      Value index = symbol.getIndex() == SymbolIndex::Query  ? q
-                    : symbol.getIndex() == SymbolIndex::Key  ? kv
-                    : symbol.getIndex() == SymbolIndex::Head ? at(indices, axis::Heads)
-                                                             : b;
+      size_t number = std::distance(
+          entries.begin(), llvm::find(entries, symbol.getTable().getValue()));
+      Value index = symbol.getIndex() == SymbolIndex::Query ? q
+                    : symbol.getIndex() == SymbolIndex::Key ? kv
+                    : symbol.getIndex() == SymbolIndex::Head
+                        ? at(indices, axis::Heads)
+                        : b;
       TensorAccess table(e, tensor(tables[number]));
-      symbols.push_back(e.toIndex(e.loadScalar(table.tensor.getMemory(), index)));
+      symbols.push_back(
+          e.toIndex(e.loadScalar(table.tensor.getMemory(), index)));
     } else if (name == "h") {
       symbols.push_back(at(indices, axis::Heads));
     } else if (name == "b") {
@@ -224,17 +263,24 @@ Value PlainKernel::allowed(MaskAttr mask, std::optional<ArrayAttr> names, ValueR
       symbols.push_back(scores.size(axis::Key));
     } else {
       Value first = e.toIndex(e.loadScalar(queryRows.getStarts(), b));
-      Value count = e.sub(e.toIndex(e.loadScalar(queryRows.getStarts(), e.add(b, 1))), first);
-      symbols.push_back(name == "q_len" ? count : e.add(count, e.toIndex(e.loadScalar(queryRows.getPast(), b))));
+      Value count = e.sub(
+          e.toIndex(e.loadScalar(queryRows.getStarts(), e.add(b, 1))), first);
+      symbols.push_back(
+          name == "q_len"
+              ? count
+              : e.add(count, e.toIndex(e.loadScalar(queryRows.getPast(), b))));
     }
   }
   Value any;
   for (IntegerSet set : mask.getDisjuncts()) {
     Value all = truth();
     for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
-      Value value = affine::expandAffineExpr(e.b, e.loc, set.getConstraint(i), dims, symbols);
+      Value value = affine::expandAffineExpr(e.b, e.loc, set.getConstraint(i),
+                                             dims, symbols);
       Value holds = arith::CmpIOp::create(
-          e.b, e.loc, set.isEq(i) ? arith::CmpIPredicate::eq : arith::CmpIPredicate::sge, value, e.index(0));
+          e.b, e.loc,
+          set.isEq(i) ? arith::CmpIPredicate::eq : arith::CmpIPredicate::sge,
+          value, e.index(0));
       all = arith::AndIOp::create(e.b, e.loc, all, holds);
     }
     any = any ? arith::OrIOp::create(e.b, e.loc, any, all).getResult() : all;
@@ -247,7 +293,8 @@ void PlainKernel::mask(MaskOp op) {
   RowsAtOp queryRows = rows(op.getRows());
   share(out.count(), [&](Value flat) {
     NamedIndices indices = out.indices(flat);
-    Value yes = allowed(op.getMask(), op.getTableNames(), op.getTables(), queryRows, out, indices);
+    Value yes = allowed(op.getMask(), op.getTableNames(), op.getTables(),
+                        queryRows, out, indices);
     out.store(e.select(yes, x.load(indices), forbidden()), indices);
   });
 }
@@ -256,12 +303,15 @@ void PlainKernel::softmax(MaskedSoftmaxOp op) {
   TensorAccess out = target();
   RowsAtOp queryRows = rows(op.getRows());
   softmax(op, op.getX(), op.getSinks(), [&](const NamedIndices &indices) {
-    return allowed(op.getMask(), op.getTableNames(), op.getTables(), queryRows, out, indices);
+    return allowed(op.getMask(), op.getTableNames(), op.getTables(), queryRows,
+                   out, indices);
   });
 }
 
-/// p = exp(s - max) / (sum of them + exp(sink - max)); zeros where nothing is allowed.
-void PlainKernel::softmax(Operation *op, Value x, Value sinks, function_ref<Value(const NamedIndices &)> isAllowed) {
+/// p = exp(s - max) / (sum of them + exp(sink - max)); zeros where nothing is
+/// allowed.
+void PlainKernel::softmax(Operation *op, Value x, Value sinks,
+                          function_ref<Value(const NamedIndices &)> isAllowed) {
   TensorAccess out = target(), in(e, tensor(x));
   Value keys = out.size(axis::Key);
   // kv is the last axis of scores, so a row is a run of keys.
@@ -274,22 +324,27 @@ void PlainKernel::softmax(Operation *op, Value x, Value sinks, function_ref<Valu
     Value first = forbidden(), sinkLogit;
     if (sinks) {
       auto weight = kernel.bound.lookup(sinks).getDefiningOp<WeightAtOp>();
-      Value table = e.view(weight.getWeights(), weight.getOffset(), e.b.getF32Type(),
-                           e.index(weight.getType().getShape()[0]));
+      Value table =
+          e.view(weight.getWeights(), weight.getOffset(), e.b.getF32Type(),
+                 e.index(weight.getType().getShape()[0]));
       sinkLogit = e.loadScalar(table, at(out.indices(start), axis::Heads));
       first = sinkLogit;
     }
-    Value most = e.loop(e.index(0), keys, 1, first, [&](Value kv, ValueRange carried) {
-      return SmallVector<Value>{arith::MaxNumFOp::create(e.b, e.loc, carried[0], score(kv))};
-    })[0];
-    Value empty = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, most, forbidden());
+    Value most =
+        e.loop(e.index(0), keys, 1, first, [&](Value kv, ValueRange carried) {
+          return SmallVector<Value>{
+              arith::MaxNumFOp::create(e.b, e.loc, carried[0], score(kv))};
+        })[0];
+    Value empty = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ,
+                                        most, forbidden());
     Value shift = e.select(empty, e.constant(0), most);
     Value begin = sinks ? exponential(e.subf(sinkLogit, shift)) : e.constant(0);
-    Value sum = e.loop(e.index(0), keys, 1, begin, [&](Value kv, ValueRange carried) {
-      Value p = exponential(e.subf(score(kv), shift));
-      out.store(p, out.indices(e.add(start, kv)));
-      return SmallVector<Value>{e.addf(carried[0], p)};
-    })[0];
+    Value sum =
+        e.loop(e.index(0), keys, 1, begin, [&](Value kv, ValueRange carried) {
+          Value p = exponential(e.subf(score(kv), shift));
+          out.store(p, out.indices(e.add(start, kv)));
+          return SmallVector<Value>{e.addf(carried[0], p)};
+        })[0];
     Value divisor = e.select(empty, e.constant(1), sum);
     e.loop(e.index(0), keys, [&](Value kv) {
       NamedIndices indices = out.indices(e.add(start, kv));
@@ -303,7 +358,8 @@ void PlainKernel::combine(CombineOp op) {
   RowsAtOp queryRows = rows(op.getQRows()), keyRows = rows(op.getKvRows());
   Value heads = p.size(axis::Heads);
   StringRef qAxis;
-  // The result has q's own name for the query axis, the scores say `q`: it is the one that p does not have.
+  // The result has q's own name for the query axis, the scores say `q`: it is
+  // the one that p does not have.
   if (!queryRows)
     for (StringAttr name : axisNames(op.getType()))
       if (name != axis::Head && !findAxis(op.getP().getType(), name.getValue()))
@@ -316,13 +372,19 @@ void PlainKernel::combine(CombineOp op) {
       score[axis::Query] = at(indices, qAxis);
     Value d = at(indices, axis::Head);
     score.erase(axis::Head);
-    Value sum = e.loop(e.index(0), p.size(axis::Key), 1, e.constant(0), [&](Value kv, ValueRange carried) {
-      score[axis::Key] = kv;
-      Value weight = p.load(score);
-      Where v = key(op.getV(), true, queryRows, keyRows, op.getKvAxis(), score, heads);
-      Value product = e.fma(weight, element(op.getV(), v.position, d, op.getKvAxis()), carried[0]);
-      return SmallVector<Value>{v.exists ? e.select(v.exists, product, carried[0]) : product};
-    })[0];
+    Value sum = e.loop(
+        e.index(0), p.size(axis::Key), 1, e.constant(0),
+        [&](Value kv, ValueRange carried) {
+          score[axis::Key] = kv;
+          Value weight = p.load(score);
+          Where v = key(op.getV(), true, queryRows, keyRows, op.getKvAxis(),
+                        score, heads);
+          Value product =
+              e.fma(weight, element(op.getV(), v.position, d, op.getKvAxis()),
+                    carried[0]);
+          return SmallVector<Value>{
+              v.exists ? e.select(v.exists, product, carried[0]) : product};
+        })[0];
     out.store(sum, indices);
   });
 }
@@ -330,7 +392,8 @@ void PlainKernel::combine(CombineOp op) {
 void PlainKernel::pool(PoolOp op) {
   TensorAccess out = target(), x(e, tensor(op.getX()));
   RowsAtOp all = rows(op.getRows());
-  StringRef axisName = all.getType().getAxis().getValue(), sequenceAxis = axisNames(op.getType())[0].getValue();
+  StringRef axisName = all.getType().getAxis().getValue(),
+            sequenceAxis = axisNames(op.getType())[0].getValue();
   share(out.count(), [&](Value flat) {
     NamedIndices indices = out.indices(flat), row;
     for (auto &entry : indices)
@@ -338,13 +401,16 @@ void PlainKernel::pool(PoolOp op) {
     Value sequence = at(indices, sequenceAxis);
     Value start = e.toIndex(e.loadScalar(all.getStarts(), sequence));
     Value end = e.toIndex(e.loadScalar(all.getStarts(), e.add(sequence, 1)));
-    Value first = op.getKind() == PoolKind::Last ? e.sub(end, e.index(1)) : start;
+    Value first =
+        op.getKind() == PoolKind::Last ? e.sub(end, e.index(1)) : start;
     Value last = op.getKind() == PoolKind::First ? e.add(start, 1) : end;
-    Value sum = e.loop(first, last, 1, e.constant(0), [&](Value t, ValueRange carried) {
-      row[axisName] = t;
-      return SmallVector<Value>{e.addf(carried[0], x.load(row))};
-    })[0];
-    Value count = arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(), e.toI32(e.sub(last, first)));
+    Value sum =
+        e.loop(first, last, 1, e.constant(0), [&](Value t, ValueRange carried) {
+          row[axisName] = t;
+          return SmallVector<Value>{e.addf(carried[0], x.load(row))};
+        })[0];
+    Value count = arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(),
+                                          e.toI32(e.sub(last, first)));
     out.store(e.divf(sum, count), indices);
   });
 }

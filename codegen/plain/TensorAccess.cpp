@@ -6,12 +6,15 @@ using namespace heed::attn;
 
 namespace heed {
 
-TensorAccess::TensorAccess(Emit &e, FromMemoryOp tensor) : tensor(tensor), e(e) {
+TensorAccess::TensorAccess(Emit &e, FromMemoryOp tensor)
+    : tensor(tensor), e(e) {
   auto type = cast<RankedTensorType>(tensor.getType());
   unsigned dynamic = 0;
   for (auto [name, size] : llvm::zip(axisNames(type), type.getShape())) {
     names.push_back(name.getValue());
-    sizes.push_back(ShapedType::isDynamic(size) ? Value(tensor.getSizes()[dynamic++]) : e.index(size));
+    sizes.push_back(ShapedType::isDynamic(size)
+                        ? Value(tensor.getSizes()[dynamic++])
+                        : e.index(size));
   }
 }
 
@@ -50,7 +53,11 @@ Value TensorAccess::flat(const NamedIndices &at) {
   return position;
 }
 
-Value TensorAccess::load(const NamedIndices &at) { return e.loadScalar(tensor.getMemory(), flat(at)); }
-void TensorAccess::store(Value value, const NamedIndices &at) { e.storeScalar(value, tensor.getMemory(), flat(at)); }
+Value TensorAccess::load(const NamedIndices &at) {
+  return e.loadScalar(tensor.getMemory(), flat(at));
+}
+void TensorAccess::store(Value value, const NamedIndices &at) {
+  e.storeScalar(value, tensor.getMemory(), flat(at));
+}
 
 } // namespace heed

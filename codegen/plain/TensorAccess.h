@@ -12,7 +12,8 @@ class TensorAccess {
 public:
   TensorAccess(Emit &e, attn::FromMemoryOp tensor);
 
-  /// The number of elements, and an axis's size (1 when there is none of that name).
+  /// The number of elements, and an axis's size (1 when there is none of that
+  /// name).
   mlir::Value count();
   mlir::Value size(llvm::StringRef axis);
   /// The named indices of element `flat`.

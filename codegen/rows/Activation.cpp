@@ -9,7 +9,9 @@ using namespace heed::attn;
 namespace heed {
 
 Value vectorActivation(Emit &e, ActivationKind kind, Value x) {
-  auto positive = [&]() -> Value { return arith::MaxNumFOp::create(e.b, e.loc, x, e.splat(0)); };
+  auto positive = [&]() -> Value {
+    return arith::MaxNumFOp::create(e.b, e.loc, x, e.splat(0));
+  };
   switch (kind) {
   case ActivationKind::Relu:
     return positive();

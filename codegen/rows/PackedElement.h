@@ -5,7 +5,8 @@
 
 namespace heed {
 
-/// Reads a packed two-size weight row by row (an embedding's gather); scalar code, for tables that are read rarely.
+/// Reads a packed two-size weight row by row (an embedding's gather); scalar
+/// code, for tables that are read rarely.
 class PackedElement {
 public:
   PackedElement(Emit &e, attn::WeightAtOp weight) : e(e), weight(weight) {}

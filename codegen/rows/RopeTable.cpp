@@ -21,7 +21,9 @@ SmallVector<int32_t> ropePartners(RopeOp op, int64_t head) {
     int64_t i = e % head;
     if (i >= dims)
       continue;
-    out[e] = op.getPairs() == RopePairs::Adjacent ? (i % 2 ? -1 : 1) : (i < dims / 2 ? dims / 2 : -(dims / 2));
+    out[e] = op.getPairs() == RopePairs::Adjacent
+                 ? (i % 2 ? -1 : 1)
+                 : (i < dims / 2 ? dims / 2 : -(dims / 2));
   }
   return out;
 }
@@ -48,8 +50,10 @@ static SmallVector<double> signedFrequencies(RopeOp op, int64_t head) {
 
 /// A constant table in the module, seen as a 1-D memref.
 static Value constantTable(Emit &e, ArrayRef<double> values) {
-  auto module = e.b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  auto tensor = RankedTensorType::get({static_cast<int64_t>(values.size())}, e.b.getF64Type());
+  auto module =
+      e.b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto tensor = RankedTensorType::get({static_cast<int64_t>(values.size())},
+                                      e.b.getF64Type());
   auto type = MemRefType::get(tensor.getShape(), e.b.getF64Type());
   auto data = DenseElementsAttr::get(tensor, values);
   std::string name;
@@ -61,19 +65,24 @@ static Value constantTable(Emit &e, ArrayRef<double> values) {
     e.b.setInsertionPointToStart(module.getBody());
     unsigned number = llvm::range_size(module.getOps<memref::GlobalOp>());
     name = ("rope_frequencies_" + Twine(number)).str();
-    memref::GlobalOp::create(e.b, e.loc, name, e.b.getStringAttr("private"), type, data, true, e.b.getI64IntegerAttr(64));
+    memref::GlobalOp::create(e.b, e.loc, name, e.b.getStringAttr("private"),
+                             type, data, true, e.b.getI64IntegerAttr(64));
   }
   Value global = memref::GetGlobalOp::create(e.b, e.loc, type, name);
-  return memref::CastOp::create(e.b, e.loc, MemRefType::get({ShapedType::kDynamic}, e.b.getF64Type()), global);
+  return memref::CastOp::create(
+      e.b, e.loc, MemRefType::get({ShapedType::kDynamic}, e.b.getF64Type()),
+      global);
 }
 
 void emitRopeTable(Emit &e, RopeOp op, Value position, Value table) {
-  int64_t head = cast<RankedTensorType>(op.getX().getType()).getShape().back(), size = ropeTableSize(head);
+  int64_t head = cast<RankedTensorType>(op.getX().getType()).getShape().back(),
+          size = ropeTableSize(head);
   Value frequencies = constantTable(e, signedFrequencies(op, head));
   auto f64 = VectorType::get({kLanes}, e.b.getF64Type());
   auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
   auto splat = [&](double value) -> Value {
-    return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(f64, value));
+    return arith::ConstantOp::create(e.b, e.loc,
+                                     DenseElementsAttr::get(f64, value));
   };
   auto polynomial = [&](Value x, ArrayRef<double> coefficients) {
     Value sum = splat(coefficients.back());
@@ -81,32 +90,43 @@ void emitRopeTable(Emit &e, RopeOp op, Value position, Value table) {
       sum = e.fma(sum, x, splat(c));
     return sum;
   };
-  Value p = arith::SIToFPOp::create(e.b, e.loc, e.b.getF64Type(), e.toI32(position));
+  Value p =
+      arith::SIToFPOp::create(e.b, e.loc, e.b.getF64Type(), e.toI32(position));
   Value where = vector::BroadcastOp::create(e.b, e.loc, f64, p);
   double scale = op.getAttentionFactor().convertToDouble();
   e.loop(e.index(0), e.index(size), kLanes, [&](Value i) {
-    // angle = n pi/2 + r, |r| <= pi/4 (Cody and Waite 1980); then Taylor series, good to 1e-12 there.
+    // angle = n pi/2 + r, |r| <= pi/4 (Cody and Waite 1980); then Taylor
+    // series, good to 1e-12 there.
     Value angle = e.mulf(where, e.load(frequencies, i));
-    Value n = math::RoundEvenOp::create(e.b, e.loc, e.mulf(angle, splat(2 / std::numbers::pi)));
+    Value n = math::RoundEvenOp::create(
+        e.b, e.loc, e.mulf(angle, splat(2 / std::numbers::pi)));
     Value r = e.fma(n, splat(-1.5707963267948966), angle);
     r = e.fma(n, splat(-6.123233995736766e-17), r);
     Value square = e.mulf(r, r);
-    Value sine = e.mulf(r, polynomial(square, {1, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800,
-                                               1.0 / 6227020800.0}));
-    Value cosine = polynomial(square, {1, -0.5, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600.0});
+    Value sine =
+        e.mulf(r, polynomial(square,
+                             {1, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880,
+                              -1.0 / 39916800, 1.0 / 6227020800.0}));
+    Value cosine =
+        polynomial(square, {1, -0.5, 1.0 / 24, -1.0 / 720, 1.0 / 40320,
+                            -1.0 / 3628800, 1.0 / 479001600.0});
     // The quadrant swaps and negates.
     Value quadrant = arith::FPToSIOp::create(e.b, e.loc, i32, n);
     auto bit = [&](Value value, int64_t mask) -> Value {
       Value masked = arith::AndIOp::create(e.b, e.loc, value, e.splatI32(mask));
-      return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ne, masked, e.splatI32(0));
+      return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ne, masked,
+                                   e.splatI32(0));
     };
     Value odd = bit(quadrant, 1);
     Value sinNegative = bit(quadrant, 2);
-    Value cosNegative = bit(arith::AddIOp::create(e.b, e.loc, quadrant, e.splatI32(1)), 2);
+    Value cosNegative =
+        bit(arith::AddIOp::create(e.b, e.loc, quadrant, e.splatI32(1)), 2);
     auto finish = [&](Value even, Value other, Value negative) -> Value {
       Value value = e.select(odd, other, even);
-      value = e.select(negative, arith::NegFOp::create(e.b, e.loc, value), value);
-      return arith::TruncFOp::create(e.b, e.loc, e.vector(), e.mulf(value, splat(scale)));
+      value =
+          e.select(negative, arith::NegFOp::create(e.b, e.loc, value), value);
+      return arith::TruncFOp::create(e.b, e.loc, e.vector(),
+                                     e.mulf(value, splat(scale)));
     };
     e.store(finish(cosine, sine, cosNegative), table, i);
     e.store(finish(sine, cosine, sinNegative), table, e.add(i, size));

@@ -1,8 +1,8 @@
 //===- Result.h - A value, or one sentence that says what went wrong ------===//
 //
 // The runtime and the readers of runtime/formats use no exceptions and no LLVM.
-// A function that can meet bad input returns Result<T>; the error text says what
-// was expected and what was found, ready to be shown to the user.
+// A function that can meet bad input returns Result<T>; the error text says
+// what was expected and what was found, ready to be shown to the user.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -13,15 +13,16 @@
 
 namespace heed {
 
-/// What went wrong. `text` is one line without a final full stop. `fault` tells whose fault it is: exit codes follow
-/// from it (1 the input, 3 the machine).
+/// What went wrong. `text` is one line without a final full stop. `fault` tells
+/// whose fault it is: exit codes follow from it (1 the input, 3 the machine).
 struct Error {
   enum Fault { Input, Machine };
   std::string text;
   Fault fault = Input;
 };
 
-/// A T, or an Error. Test it, then use `*` or `->`; take the error with `error()`.
+/// A T, or an Error. Test it, then use `*` or `->`; take the error with
+/// `error()`.
 template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : held(std::move(value)) {}

@@ -39,7 +39,8 @@ public:
     std::string errors = file("errors"), message;
     std::optional<StringRef> redirects[] = {std::nullopt, StringRef(""),
                                             StringRef(errors)};
-    llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(command[0]);
+    llvm::ErrorOr<std::string> program =
+        llvm::sys::findProgramByName(command[0]);
     int code = llvm::sys::ExecuteAndWait(program ? *program : command[0], words,
                                          std::nullopt, redirects,
                                          /*SecondsToWait=*/120, 0, &message);

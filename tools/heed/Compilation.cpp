@@ -21,29 +21,37 @@ using namespace mlir;
 
 namespace heed {
 
-Compilation::Compilation(const Options &options, std::string target) : options(options), targetName(std::move(target)) {
+Compilation::Compilation(const Options &options, std::string target)
+    : options(options), targetName(std::move(target)) {
   DialectRegistry registry;
   registerAllDialects(registry);
   registry.insert<attn::AttnDialect>();
   mlirContext.appendDialectRegistry(registry);
   mlirContext.loadAllAvailableDialects();
-  // Hardly a pass works on functions alone: its locks cost more than they bring.
+  // Hardly a pass works on functions alone: its locks cost more than they
+  // bring.
   mlirContext.disableMultithreading();
-  mlirContext.getDiagEngine().registerHandler([](Diagnostic &diagnostic) { reportDiagnostic(diagnostic); });
+  mlirContext.getDiagEngine().registerHandler(
+      [](Diagnostic &diagnostic) { reportDiagnostic(diagnostic); });
 }
 
 bool Compilation::import() {
   machine = namedTarget(&mlirContext, targetName);
   if (!machine) {
-    reportError(targetName == "host" ? "this machine has no AVX2: name a target with --target="
+    reportError(targetName == "host"
+                    ? "this machine has no AVX2: name a target with --target="
                 : llvm::StringRef(targetName).contains(',')
-                    ? "several targets are for `heed build`; name one of " + targetName
-                    : "unknown target `" + targetName + "`; known are " + llvm::join(targetNames(), ", "));
+                    ? "several targets are for `heed build`; name one of " +
+                          targetName
+                    : "unknown target `" + targetName + "`; known are " +
+                          llvm::join(targetNames(), ", "));
     return false;
   }
   if (options.rates != "builtin") {
     if (options.rates == "measured" && options.target != "host") {
-      reportError("--rates=measured are of this machine: give a file of rates with --target=" + options.target);
+      reportError("--rates=measured are of this machine: give a file of rates "
+                  "with --target=" +
+                  options.target);
       return false;
     }
     Result<MachineRates> rates = ratesNamed(options.rates);

@@ -12,12 +12,14 @@ namespace heed {
 
 enum class Stage { Model, Fused, Scheduled, Tiled, Vector, Llvm };
 
-/// Runs the stages in order and keeps what later steps need. Every failure has been printed when it returns.
+/// Runs the stages in order and keeps what later steps need. Every failure has
+/// been printed when it returns.
 class Compilation {
 public:
   /// For one of the targets that the options name.
   Compilation(const Options &options, std::string target);
-  explicit Compilation(const Options &options) : Compilation(options, options.target) {}
+  explicit Compilation(const Options &options)
+      : Compilation(options, options.target) {}
 
   /// Reads the model file. Prints all of its errors.
   bool import();

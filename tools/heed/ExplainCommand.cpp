@@ -26,7 +26,8 @@ using Remarks = std::map<std::pair<unsigned, unsigned>, std::vector<Said>>;
 class Collector : public mlir::remark::detail::MLIRRemarkStreamerBase {
 public:
   explicit Collector(Remarks &remarks) : remarks(remarks) {}
-  void streamOptimizationRemark(const mlir::remark::detail::Remark &remark) override {
+  void streamOptimizationRemark(
+      const mlir::remark::detail::Remark &remark) override {
     std::pair<unsigned, unsigned> place = {0, 0};
     remark.getLocation()->walk([&](mlir::Location inner) {
       if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(inner)) {
@@ -51,8 +52,10 @@ private:
 /// The longest sequence of a model of tokens.
 std::optional<int64_t> contextOf(mlir::ModuleOp module) {
   auto model = module->getAttrOfType<mlir::DictionaryAttr>("attn.model");
-  auto context = model ? model.getAs<mlir::IntegerAttr>("context") : mlir::IntegerAttr();
-  return context && context.getInt() > 0 ? std::optional(context.getInt()) : std::nullopt;
+  auto context =
+      model ? model.getAs<mlir::IntegerAttr>("context") : mlir::IntegerAttr();
+  return context && context.getInt() > 0 ? std::optional(context.getInt())
+                                         : std::nullopt;
 }
 
 } // namespace
@@ -62,10 +65,12 @@ int explainCommand(const Options &options) {
   Compilation compilation(options);
   if (!compilation.import())
     return 1;
-  mlir::remark::RemarkCategories categories{"attn", "attn", "attn", "attn", "attn"};
-  if (failed(mlir::remark::enableOptimizationRemarks(compilation.context(), std::make_unique<Collector>(remarks),
-                                                     std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
-                                                     false)) ||
+  mlir::remark::RemarkCategories categories{"attn", "attn", "attn", "attn",
+                                            "attn"};
+  if (failed(mlir::remark::enableOptimizationRemarks(
+          compilation.context(), std::make_unique<Collector>(remarks),
+          std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
+          false)) ||
       !compilation.runTo(Stage::Scheduled))
     return 1;
   mlir::PassManager facts(&compilation.context());
@@ -81,14 +86,18 @@ int explainCommand(const Options &options) {
   for (auto &[place, all] : remarks) {
     unsigned line = place.first;
     if (line != last && line && line <= lines.size())
-      llvm::outs() << options.model << ':' << line << ": " << lines[line - 1].trim() << '\n';
+      llvm::outs() << options.model << ':' << line << ": "
+                   << lines[line - 1].trim() << '\n';
     last = line;
     for (const Said &said : all) {
       bool missed = said.kind == llvm::remarks::Type::Missed;
       bool fact = said.kind == llvm::remarks::Type::Analysis;
       if (colour)
         llvm::outs() << (missed ? "\033[33m" : fact ? "\033[36m" : "\033[32m");
-      llvm::outs() << "    " << (missed ? "declined " : fact ? "found    " : "done     ");
+      llvm::outs() << "    "
+                   << (missed ? "declined "
+                       : fact ? "found    "
+                              : "done     ");
       if (colour)
         llvm::outs() << "\033[0m";
       llvm::outs() << said.pass << ": " << said.text << '\n';

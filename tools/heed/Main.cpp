@@ -17,13 +17,11 @@ int main(int argc, char **argv) {
   static constexpr struct {
     const char *name;
     int (*run)(const heed::Options &);
-  } commands[] = {{"build", heed::buildCommand},
-                  {"check", heed::checkCommand},
-                  {"ir", heed::irCommand},
-                  {"explain", heed::explainCommand},
-                  {"view", heed::viewCommand},
-                  {"verify", heed::verifyCommand},
-                  {"bench", heed::benchCommand}};
+  } commands[] = {
+      {"build", heed::buildCommand}, {"check", heed::checkCommand},
+      {"ir", heed::irCommand},       {"explain", heed::explainCommand},
+      {"view", heed::viewCommand},   {"verify", heed::verifyCommand},
+      {"bench", heed::benchCommand}};
   for (const auto &command : commands)
     if (options.command == command.name)
       return command.run(options);

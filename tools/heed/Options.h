@@ -10,7 +10,8 @@ namespace heed {
 struct Options {
   std::string command, model;
   // build
-  std::string output, target = "host", emit = "exe", schedule, numerics = "f32", weights = "embed";
+  std::string output, target = "host", emit = "exe", schedule, numerics = "f32",
+                      weights = "embed";
   bool timing = false;
   int jobs = 0;
   // ir, explain
@@ -26,7 +27,8 @@ struct Options {
   std::string certificate, checkCertificate;
   // every command that compiles: fusion passes left out, by name
   std::vector<std::string> disable;
-  // every command that compiles: whose rates choose, "builtin", "measured" or a file
+  // every command that compiles: whose rates choose, "builtin", "measured" or a
+  // file
   std::string rates = "builtin";
   // bench
   bool machine = false, json = false, boundOnly = false;
@@ -34,8 +36,8 @@ struct Options {
   int threads = 1, rounds = 5;
 };
 
-/// Parses, or prints help or what is wrong. Returns the exit code when there is nothing left to do: 0 after help, 2 for
-/// wrong usage; -1 to go on.
+/// Parses, or prints help or what is wrong. Returns the exit code when there is
+/// nothing left to do: 0 after help, 2 for wrong usage; -1 to go on.
 int parseCommandLine(int argc, char **argv, Options &options);
 
 } // namespace heed

@@ -13,7 +13,9 @@
 
 namespace heed {
 
-void reportError(const llvm::Twine &text) { llvm::errs() << "heed: error: " << text << '\n'; }
+void reportError(const llvm::Twine &text) {
+  llvm::errs() << "heed: error: " << text << '\n';
+}
 
 int reportError(const Error &error) {
   reportError(error.text);
@@ -23,7 +25,8 @@ int reportError(const Error &error) {
 static void printLocation(mlir::Location location) {
   location->walk([](mlir::Location inner) {
     if (auto place = llvm::dyn_cast<mlir::FileLineColLoc>(inner)) {
-      llvm::errs() << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn() << ": ";
+      llvm::errs() << place.getFilename().getValue() << ':' << place.getLine()
+                   << ':' << place.getColumn() << ": ";
       return mlir::WalkResult::interrupt();
     }
     return mlir::WalkResult::advance();
@@ -34,7 +37,9 @@ void reportDiagnostic(mlir::Diagnostic &diagnostic) {
   if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Remark)
     return;
   printLocation(diagnostic.getLocation());
-  llvm::errs() << (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error ? "error: " : "warning: ")
+  llvm::errs() << (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error
+                       ? "error: "
+                       : "warning: ")
                << diagnostic.str() << '\n';
   for (mlir::Diagnostic &note : diagnostic.getNotes()) {
     printLocation(note.getLocation());
@@ -43,10 +48,13 @@ void reportDiagnostic(mlir::Diagnostic &diagnostic) {
 }
 
 double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
-Progress::Progress(std::string what) : what(std::move(what)), terminal(isatty(2)), started(now()) {}
+Progress::Progress(std::string what)
+    : what(std::move(what)), terminal(isatty(2)), started(now()) {}
 
 Progress::~Progress() {
   if (shown)
@@ -61,7 +69,8 @@ void Progress::update(int64_t done, int64_t total) {
     return;
   percent = next;
   shown = true;
-  llvm::errs() << '\r' << what << ' ' << percent << "% (" << (done >> 20) << " of " << (total >> 20) << " MB)\033[K";
+  llvm::errs() << '\r' << what << ' ' << percent << "% (" << (done >> 20)
+               << " of " << (total >> 20) << " MB)\033[K";
 }
 
 } // namespace heed

@@ -21,7 +21,8 @@ int reportError(const Error &error);
 /// An MLIR diagnostic: `model.yaml:17:13: error: …` and its notes.
 void reportDiagnostic(mlir::Diagnostic &diagnostic);
 
-/// A line on the terminal that shows how far a long step is; silent where stderr is none, and for the first second.
+/// A line on the terminal that shows how far a long step is; silent where
+/// stderr is none, and for the first second.
 class Progress {
 public:
   explicit Progress(std::string what);
