@@ -89,8 +89,8 @@ emitKernelObjects(Module &module,
   // The largest first, so that none is left over at the end.
   std::vector<size_t> order(parts.size());
   std::iota(order.begin(), order.end(), 0);
-  llvm::stable_sort(order, [&](size_t a, size_t b) {
-    return parts[a].size() > parts[b].size();
+  llvm::sort(order, [&](size_t a, size_t b) {
+    return std::pair(parts[b].size(), a) < std::pair(parts[a].size(), b);
   });
 
   std::atomic<size_t> next = 0;
