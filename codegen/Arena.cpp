@@ -26,6 +26,8 @@ FunctionArena::FunctionArena(func::FuncOp function) {
         isa<RankedTensorType>(root.getType()) && root.getDefiningOp())
       destinations.try_emplace(root, number);
   for (Operation &op : body.without_terminator()) {
+    if (op.hasTrait<OpTrait::ConstantLike>())
+      continue; // lies in the program
     auto plan = op.getAttrOfType<ArrayAttr>("attn.buffers");
     for (OpResult result : op.getResults()) {
       auto type = dyn_cast<RankedTensorType>(result.getType());

@@ -175,4 +175,27 @@ Value Emit::view(Value bytes, Value at, Type element, Value count) {
   return memref::ViewOp::create(b, loc, type, bytes, at, ValueRange{count});
 }
 
+Value Emit::constantTable(DenseElementsAttr data, StringRef prefix) {
+  auto module =
+      b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  Type element = data.getElementType();
+  data = data.reshape(RankedTensorType::get({data.getNumElements()}, element));
+  auto type = MemRefType::get(data.getType().getShape(), element);
+  std::string name;
+  for (auto global : module.getOps<memref::GlobalOp>())
+    if (global.getInitialValueAttr() == data)
+      name = global.getSymName();
+  if (name.empty()) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    unsigned number = llvm::range_size(module.getOps<memref::GlobalOp>());
+    name = (prefix + "_" + Twine(number)).str();
+    memref::GlobalOp::create(b, loc, name, b.getStringAttr("private"), type,
+                             data, true, b.getI64IntegerAttr(64));
+  }
+  Value global = memref::GetGlobalOp::create(b, loc, type, name);
+  return memref::CastOp::create(
+      b, loc, MemRefType::get({ShapedType::kDynamic}, element), global);
+}
+
 } // namespace heed

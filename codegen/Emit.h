@@ -101,6 +101,10 @@ public:
   /// A typed view of bytes [at, at + count * size of element) of an i8 memref.
   mlir::Value view(mlir::Value bytes, mlir::Value at, mlir::Type element,
                    mlir::Value count);
+  /// A constant in the module, seen as a 1-D memref. Equal ones are one; the
+  /// name is `prefix` and a number.
+  mlir::Value constantTable(mlir::DenseElementsAttr data,
+                            llvm::StringRef prefix);
 };
 
 } // namespace heed

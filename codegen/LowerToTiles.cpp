@@ -324,6 +324,13 @@ LogicalResult FunctionLowering::lower(Operation *op) {
     memory[handle.getResult()] = {e.index(offset.getInt())};
     return success();
   }
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    if (auto data = dyn_cast<DenseElementsAttr>(constant.getValue())) {
+      e.loc = op->getLoc();
+      memory[constant] = {e.constantTable(data, "mask_table")};
+      return success();
+    }
+  }
   if (isView(op)) {
     memory[op->getResult(0)] = {memory.lookup(op->getOperand(0))[0]};
     llvm::append_range(

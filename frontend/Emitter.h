@@ -62,6 +62,7 @@ private:
   mlir::Value scalarStep(const Node &node, Inflow x, bool first);
   mlir::Value mapStep(const Node &node, Inflow x);
   mlir::Value runStep(const StepKind &kind, Fields &fields, Inflow x);
+  bool hasColumns(mlir::Value x, Fields &step);
   /// The value of that name, here or around here; null when there is none.
   mlir::Value lookUp(llvm::StringRef name);
   mlir::Value named(const Node &name);

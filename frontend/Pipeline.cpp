@@ -169,6 +169,18 @@ Value Emitter::mapStep(const Node &node, Inflow x) {
   return runStep(*kind, fields, x);
 }
 
+/// Steps on rows work column by column; compiled code counts on their number.
+bool Emitter::hasColumns(Value x, Fields &step) {
+  if (!x)
+    return true;
+  auto type = cast<RankedTensorType>(x.getType());
+  if (!type.getRank() || !type.isDynamicDim(type.getRank() - 1))
+    return true;
+  error(step.place(), step.name() + " needs a last axis of known size, found " +
+                          describeType(type));
+  return false;
+}
+
 Value Emitter::runStep(const StepKind &kind, Fields &fields, Inflow x) {
   if (++stepsRun > MaxSteps) { // repeats of repeats
     if (stepsRun == MaxSteps + 1)
@@ -186,7 +198,13 @@ Value Emitter::runStep(const StepKind &kind, Fields &fields, Inflow x) {
               (model.hasTokens() ? "`embed`" : "the name of an input"));
     x.begun = true;
   }
+  bool onRows = !llvm::is_contained({"attention", "let", "repeat"}, kind.name);
+  bool open = onRows && !hasColumns(x.value, fields);
+  if (open)
+    x.value = {};
   Value result = (this->*kind.emit)(fields, x);
+  if (onRows && !open && !hasColumns(result, fields))
+    result = {};
   fields.finish();
   here = outside;
   return result;

@@ -342,7 +342,7 @@ Value Emitter::concat(Fields &fields, Inflow x) {
   bool good = true;
   for (const Node *item : of->items) {
     parts.push_back(pipeline(*item, x));
-    good &= bool(parts.back());
+    good &= parts.back() && hasColumns(parts.back(), fields);
     if (!good)
       continue;
     auto type = cast<RankedTensorType>(parts.back().getType());

@@ -156,7 +156,8 @@ std::optional<unsigned> FunctionPlanner::bufferToReuse(Operation *op,
 }
 
 void FunctionPlanner::addBuffers(Operation *op) {
-  if (isView(op))
+  // Constants lie in the program.
+  if (isView(op) || op->hasTrait<OpTrait::ConstantLike>())
     return;
   for (OpResult result : op->getResults()) {
     auto type = dyn_cast<RankedTensorType>(result.getType());

@@ -48,36 +48,13 @@ static SmallVector<double> signedFrequencies(RopeOp op, int64_t head) {
   return out;
 }
 
-/// A constant table in the module, seen as a 1-D memref.
-static Value constantTable(Emit &e, ArrayRef<double> values) {
-  auto module =
-      e.b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  auto tensor = RankedTensorType::get({static_cast<int64_t>(values.size())},
-                                      e.b.getF64Type());
-  auto type = MemRefType::get(tensor.getShape(), e.b.getF64Type());
-  auto data = DenseElementsAttr::get(tensor, values);
-  std::string name;
-  for (auto global : module.getOps<memref::GlobalOp>())
-    if (global.getInitialValueAttr() == data)
-      name = global.getSymName();
-  if (name.empty()) {
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToStart(module.getBody());
-    unsigned number = llvm::range_size(module.getOps<memref::GlobalOp>());
-    name = ("rope_frequencies_" + Twine(number)).str();
-    memref::GlobalOp::create(e.b, e.loc, name, e.b.getStringAttr("private"),
-                             type, data, true, e.b.getI64IntegerAttr(64));
-  }
-  Value global = memref::GetGlobalOp::create(e.b, e.loc, type, name);
-  return memref::CastOp::create(
-      e.b, e.loc, MemRefType::get({ShapedType::kDynamic}, e.b.getF64Type()),
-      global);
-}
-
 void emitRopeTable(Emit &e, RopeOp op, Value position, Value table) {
   int64_t head = cast<RankedTensorType>(op.getX().getType()).getShape().back(),
           size = ropeTableSize(head);
-  Value frequencies = constantTable(e, signedFrequencies(op, head));
+  auto type = RankedTensorType::get({size}, e.b.getF64Type());
+  Value frequencies = e.constantTable(
+      DenseElementsAttr::get(type, ArrayRef(signedFrequencies(op, head))),
+      "rope_frequencies");
   auto f64 = VectorType::get({kLanes}, e.b.getF64Type());
   auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
   auto splat = [&](double value) -> Value {

@@ -1,0 +1,115 @@
+"""Windows by a list of the model file: of each head (`window[h]`) and of each layer (`window[i]`), against the f64 oracle."""
+import unittest
+
+from support import HEED, ORACLE, EndToEnd, Model, greedy_rows, read_npy, run, write_ids, write_npy
+
+VOCABULARY = 97
+TENSORS = """model: tensors
+dims: {heads: 4, token: any, head: 16}
+let: {window: [2, 4, 8, 16]}
+inputs:
+  q: f32[heads, token, head]
+  k: f32[heads, token, head]
+  v: f32[heads, token, head]
+outputs:
+  out:
+    - attention: {q: q, k: k, v: v, mask: "kv <= q and q - kv < window[h]"}
+  other:
+    - attention: {q: q, k: k, v: v, mask: "kv <= q and (q - kv < window[h] or kv < 1)"}
+"""
+
+
+def decoder(window, windows):
+    return f"""model: decoder
+weights: random(1)
+context: 256
+dims: {{vocab: {VOCABULARY}, model: 32, heads: 4, kv_heads: 2, head: 8, layers: 3}}
+let: {{window: {windows}}}
+blocks:
+  layer:
+    - residual:
+        - rms_norm: {{weight: "{{i}}.norm", eps: 1e-5}}
+        - attention:
+            q: [{{linear: "{{i}}.q", heads: heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
+            k: [{{linear: "{{i}}.k", heads: kv_heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
+            v: [{{linear: "{{i}}.v", heads: kv_heads}}]
+            mask: "kv <= q and q - kv < {window}"
+            out: [{{linear: "{{i}}.o", out: model}}]
+decoder:
+  - embed: embed
+  - repeat: {{block: layer, times: layers}}
+  - logits: embed
+"""
+
+
+def words(flag, files):
+    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+
+
+class HeadWindows(EndToEnd):
+    def write(self, name, text):
+        path = self.folder / f"{name}.yaml"
+        path.write_text(text)
+        return path
+
+    def test_tensors(self):
+        path = self.write("tensors", TENSORS)
+        model = Model(path)
+        meaning = self.folder / "tensors.mlir"
+        meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
+        for flags in ([], ["--disable=fuse-attention"], ["--disable=fuse-mask-softmax,fuse-attention"],
+                      ["--disable=tile-bounds,schedule,plan-buffers"]):
+            program = self.build(path, *flags)
+            for seed, size in enumerate((1, 17, 150)):
+                inputs = model.write_inputs(self.folder, {"token": size}, seed)
+                found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
+                expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
+                run(program, "run", *words("--in", inputs), *words("--out", found))
+                run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
+                for name in model.outputs:
+                    self.assertClose(read_npy(found[name]), read_npy(expected[name]), 5e-5, f"{flags} {name} of {size}")
+
+    def decode(self, name, text, *flags):
+        path = self.write(name, text)
+        program = self.build(path, *flags)
+        # All at once, against a reference without cache and calls.
+        ids = [(i * i * 7 + i * 13 + 5) % VOCABULARY for i in range(90)]
+        inputs = {"tokens": self.folder / "tokens.npy", "wanted": self.folder / "wanted.npy"}
+        write_npy(inputs["tokens"], (len(ids),), ids, "q")
+        write_npy(inputs["wanted"], (len(ids),), range(len(ids)), "q")
+        run(ORACLE, path, "--rows", f"token=0+{len(ids)}", *words("--inputs", inputs),
+            "--outputs", f"logits={self.folder}/expected.npy")
+        expected = read_npy(self.folder / "expected.npy")
+        found = self.logits(program, ids)
+        self.assertClose(found, expected, 1e-4, f"{name} {flags}")
+        # Token by token: each is what a single call over all before it says.
+        write_ids(self.folder / "prompt.npy", [ids[:40]])
+        run(program, "generate", "--ids", self.folder / "prompt.npy", "--tokens", 20, "--out", f"ids={self.folder}/new.npy")
+        new = list(read_npy(self.folder / "new.npy").values)
+        whole = self.logits(program, ids[:40] + new)
+        whole.shape = (1, *whole.shape)
+        self.assertEqual(greedy_rows(whole, 0, 39, 39 + len(new)), new)
+        run(program, "check", "--tokens", 60)
+        return found
+
+    def logits(self, program, ids):
+        write_ids(self.folder / "ids.npy", [ids])
+        run(program, "run", "--ids", self.folder / "ids.npy", "--out", f"logits={self.folder}/logits.npy")
+        logits = read_npy(self.folder / "logits.npy")
+        logits.shape = logits.shape[1:]
+        return logits
+
+    def test_decoder(self):
+        text = decoder("window[h]", [2, 4, 8, 64])
+        narrow = self.decode("heads", text)
+        self.decode("heads", text, "--disable=fuse-attention")
+        # The heads' windows matter: in another order they give other logits.
+        other = self.decode("turned", decoder("window[h]", [64, 8, 4, 2]))
+        self.assertNotEqual(narrow.values, other.values)
+
+    def test_decoder_by_layer(self):
+        self.decode("layers", decoder("window[i]", [4, 16, 64]))
+
+
+if __name__ == "__main__":
+    unittest.main()
