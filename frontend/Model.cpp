@@ -221,6 +221,17 @@ private:
       if (name.isScalar() &&
           llvm::is_contained(isPair ? withValue : known, name.text))
         promise(name.text, isPair ? item->items[0] : nullptr);
+      else if (isPair && name.isScalar() &&
+               llvm::is_contained(known, name.text))
+        diags.error(item->at, "`" + name.text +
+                                  "` is promised by its name alone, without a "
+                                  "value; found `" +
+                                  name.text + ": …`");
+      else if (!isPair && name.isScalar() &&
+               llvm::is_contained(withValue, name.text))
+        diags.error(item->at, "`" + name.text +
+                                  "` is promised with a value, as `{" +
+                                  name.text + ": N}`");
       else
         diags.error(item->at, "expected " + orList(all) + ", found " +
                                   name.describe() +

@@ -44,8 +44,8 @@ static SmallVector<int64_t> constantTable(Operation *op, StringRef name) {
 
 /// Values of each symbol for each head; empty for symbols that are no matter of
 /// heads, or that are not known.
-static SmallVector<int64_t> valuesByHead(Operation *op, MaskSymbolAttr symbol,
-                                         int64_t heads) {
+static SmallVector<int64_t> valuesOfSymbol(Operation *op, MaskSymbolAttr symbol,
+                                           int64_t heads) {
   SmallVector<int64_t> values;
   if (symbol.getIndex() == SymbolIndex::Head) {
     values = constantTable(op, symbol.getTable().getValue());
@@ -57,6 +57,15 @@ static SmallVector<int64_t> valuesByHead(Operation *op, MaskSymbolAttr symbol,
   return int64_t(values.size()) == heads ? values : SmallVector<int64_t>();
 }
 
+std::vector<SmallVector<int64_t>> heed::valuesByHead(Operation *op,
+                                                     MaskAttr mask) {
+  int64_t heads = axisSize(op->getOperand(0).getType(), axis::Heads);
+  std::vector<SmallVector<int64_t>> all;
+  for (MaskSymbolAttr symbol : mask.getSymbols())
+    all.push_back(valuesOfSymbol(op, symbol, heads));
+  return all;
+}
+
 MaskSet heed::flowOfMask(Operation *op, MaskAttr mask, StringRef qAxis,
                          StringRef kvAxis) {
   MLIRContext *context = mask.getContext();
@@ -64,9 +73,8 @@ MaskSet heed::flowOfMask(Operation *op, MaskAttr mask, StringRef qAxis,
   unsigned numSymbols = mask.getSymbols().size();
   SmallVector<masks::MaskSymbol> symbols;
   SmallVector<AffineExpr> rowsThatExist; // of lengths that the mask reads
-  SmallVector<SmallVector<int64_t>> byHead;
+  std::vector<SmallVector<int64_t>> byHead = valuesByHead(op, mask);
   for (MaskSymbolAttr symbol : mask.getSymbols()) {
-    byHead.push_back(valuesByHead(op, symbol, heads));
     StringRef name = symbol.getName().getValue();
     bool scalar =
         symbol.getTable().getValue().empty() && !symbol.dependsOnHead();
@@ -127,7 +135,7 @@ std::optional<MaskSet> heed::symbolicMask(Operation *op, MaskAttr mask,
     if (!table.empty())
       known.name =
           (table + "[" + stringifySymbolIndex(symbol.getIndex()) + "]").str();
-    SmallVector<int64_t> values = valuesByHead(op, symbol, heads);
+    SmallVector<int64_t> values = valuesOfSymbol(op, symbol, heads);
     if (symbol.isOpaque())
       known.kind = masks::MaskSymbol::Opaque;
     else if (table.empty() && known.name == "kv_len")

@@ -14,6 +14,11 @@ namespace heed {
 masks::MaskSet flowOfMask(mlir::Operation *op, attn::MaskAttr mask,
                           llvm::StringRef qAxis, llvm::StringRef kvAxis);
 
+/// The values of each symbol of the mask for each head, in order; empty for
+/// symbols that are no matter of heads, or that are not known.
+std::vector<llvm::SmallVector<int64_t>> valuesByHead(mlir::Operation *op,
+                                                     attn::MaskAttr mask);
+
 /// The mask as a set, its symbols called as in the model file (`window[h]`) and
 /// bounded by the values that their tables have. nullopt, and `error` says why,
 /// where a constraint has no meaning.

@@ -519,6 +519,28 @@ private:
 };
 } // namespace
 
+static bool isPromised(Operation *module) {
+  auto model = module->getAttrOfType<DictionaryAttr>("attn.model");
+  auto promises = model ? model.getAs<ArrayAttr>("promises") : ArrayAttr();
+  return promises && !promises.empty();
+}
+
+/// The axis of the entries' arguments that has any size; empty where there is
+/// none or another one.
+static std::string onlyOpenAxis(Operation *module) {
+  llvm::StringSet<> open;
+  module->walk([&](func::FuncOp function) {
+    if (function.isPrivate())
+      return;
+    for (Type type : function.getArgumentTypes())
+      if (isa<RankedTensorType>(type))
+        for (StringAttr name : axisNames(type))
+          if (ShapedType::isDynamic(axisSize(type, name)))
+            open.insert(name.getValue());
+  });
+  return open.size() == 1 ? open.begin()->getKey().str() : "";
+}
+
 heed::ModelFlow::ModelFlow(Operation *module) {
   llvm::StringSet<> axes;
   module->walk([&](Operation *op) {
@@ -530,6 +552,9 @@ heed::ModelFlow::ModelFlow(Operation *module) {
         if (auto ragged = dyn_cast<RaggedType>(type))
           axes.insert(ragged.getAxis().getValue());
   });
+  if (axes.empty() && isPromised(module))
+    if (std::string axis = onlyOpenAxis(module); !axis.empty())
+      axes.insert(axis);
   module->walk([&](func::FuncOp function) {
     if (function.isPrivate() || function.isExternal() ||
         !llvm::hasSingleElement(function.getBody()))

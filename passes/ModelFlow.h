@@ -11,8 +11,9 @@ namespace heed {
 /// An entry of a model as a graph of flows, its layers written out. What an op
 /// declares through SequenceFlowOpInterface is believed; an op without it reads
 /// anything. Sequence axes are those of ragged rows and those that some
-/// attention of the module attends along; positions are compared by number on
-/// all of them.
+/// attention of the module attends along; where there are none and something is
+/// promised, the one axis of any size. Positions are compared by number on all
+/// of them.
 struct EntryFlow {
   struct Output {
     std::string name;

@@ -7,6 +7,7 @@
 #include "tools/heed/Report.h"
 #include "tools/heed/VerifyLengths.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <map>
@@ -54,7 +55,15 @@ std::string heed::fold(ArrayRef<std::string> layers) {
   return text;
 }
 
-ModelFacts::ModelFacts(ModuleOp module) : flow(module) {
+/// Where the model file has its first entry.
+static Location modelAt(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isPrivate())
+      return function.getLoc();
+  return module.getLoc();
+}
+
+ModelFacts::ModelFacts(ModuleOp module) : flow(module), at(modelAt(module)) {
   proveOutputs();
   findMasks(module);
   for (MaskUse &use : masks)
@@ -80,6 +89,7 @@ void ModelFacts::proveOutputs() {
       const masks::FlowCausality &found = outputs.back().causality;
       Fact fact{output.name, "causal", of(found.verdict), "",
                 entry.graph.getNodes()[output.node].at};
+      fact.entry = &entry;
       if (found.verdict == Verdict::Holds)
         fact.words = found.eachAlone
                          ? "no row depends on a later one: no op looks ahead"
@@ -233,13 +243,19 @@ void ModelFacts::proveMask(MaskUse &use) {
 // Caches
 //===----------------------------------------------------------------------===//
 
+/// The functions of an entry's own ops and of its layers.
+static llvm::SmallSetVector<Operation *, 4> functionsOf(const EntryFlow &flow) {
+  llvm::SmallSetVector<Operation *, 4> functions;
+  functions.insert(flow.entry);
+  for (const EntryFlow::Layer &layer : flow.layers)
+    functions.insert(layer.function);
+  return functions;
+}
+
 /// The first op that takes a position from an index and not from its rows.
 static Operation *countsFromZero(ModuleOp module, const EntryFlow &decoder) {
   Operation *found = nullptr;
-  llvm::SmallPtrSet<Operation *, 4> functions = {decoder.entry};
-  for (const EntryFlow::Layer &layer : decoder.layers)
-    functions.insert(layer.function);
-  for (Operation *function : functions)
+  for (Operation *function : functionsOf(decoder))
     function->walk([&](Operation *op) {
       if (auto mask = dyn_cast<MaskOp>(op); mask && !mask.getRows())
         found = op;
@@ -249,6 +265,23 @@ static Operation *countsFromZero(ModuleOp module, const EntryFlow &decoder) {
         found = op;
       if (auto rule = dyn_cast<ScoreMapOp>(op); rule && !rule.getRows())
         found = op;
+    });
+  return found;
+}
+
+/// The first mask over keys of another sequence that reads q_len or kv_len.
+static MaskOp readsLengths(const EntryFlow &decoder) {
+  MaskOp found;
+  for (Operation *function : functionsOf(decoder))
+    function->walk([&](MaskOp op) {
+      ScoresOp scores = scoresOf(op.getX());
+      if (scores && isa<CacheType>(scores.getK().getType()))
+        return; // what is proved of these is exact
+      for (MaskSymbolAttr symbol : op.getMask().getSymbols())
+        if (StringRef name = symbol.getName().getValue();
+            !found && symbol.getTable().getValue().empty() &&
+            (name == "q_len" || name == "kv_len"))
+          found = op;
     });
   return found;
 }
@@ -295,6 +328,12 @@ void ModelFacts::proveCaches(ModuleOp module) {
         same.at = MaskOp(use.op).getLoc();
         same.words = use.lengths;
       }
+    if (MaskOp mask = readsLengths(entry);
+        mask && same.verdict != Fact::Fails) {
+      same.verdict = Fact::NotProved;
+      same.at = mask.getLoc();
+      same.words = "the mask reads the lengths of the call";
+    }
     if (!licence->firstChunk) {
       same.verdict = Fact::Fails;
       same.words = "there is no licence to keep rows";

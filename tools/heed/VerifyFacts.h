@@ -23,6 +23,7 @@ struct Fact {
   mlir::Location at;
   double seconds = 0;
   std::vector<std::pair<mlir::Location, std::string>> notes = {};
+  const EntryFlow *entry = nullptr; ///< whose output this is of
 };
 
 /// A mask of the model file, in all the layers that have it.
@@ -50,6 +51,7 @@ public:
   explicit ModelFacts(mlir::ModuleOp module);
 
   const ModelFlow flow;
+  const mlir::Location at; ///< of the model
   std::vector<MaskUse> masks;
   std::vector<Fact> facts;
   /// Of each entry and its outputs, in order.

@@ -1,5 +1,6 @@
 #include "tools/heed/VerifyPromises.h"
 
+#include "tools/heed/VerifyCache.h"
 #include "tools/heed/VerifyLengths.h"
 
 using namespace heed;
@@ -13,9 +14,13 @@ public:
   Promises(const ModelFacts &facts, bool alignedAtEnd)
       : facts(facts), alignedAtEnd(alignedAtEnd) {}
 
-  /// `said` is `causal` or `cache: 1024`.
-  PromiseCheck check(StringRef said) {
+  /// `said` is `causal` or `cache: 1024`. What a decoder promises by itself,
+  /// `implied`, is no matter of its encoder.
+  PromiseCheck check(StringRef said, bool implied) {
     PromiseCheck result{said.str()};
+    ofDecoder = implied;
+    if (unproved(said.split(": ").first, result))
+      return result;
     auto [name, value] = said.split(": ");
     int64_t most = 0;
     value.getAsInteger(10, most);
@@ -47,9 +52,28 @@ private:
     result.words = words.str();
   }
 
+  /// Without anything to prove, nothing holds.
+  bool unproved(StringRef name, PromiseCheck &result) {
+    bool ofMasks = llvm::is_contained(
+        {"rows_covered", "no_leak", "cache", "aligned"}, name);
+    bool found = ofMasks ? !facts.masks.empty() : !facts.outputs.empty();
+    if (found)
+      return false;
+    fail(result, facts.at,
+         ofMasks ? "not proved: the model has no attention"
+                 : "not proved: no attention, and so no sequence axis, is in "
+                   "the model");
+    return true;
+  }
+
+  bool concerns(const EntryFlow *entry) const {
+    return !ofDecoder || !entry || !entry->cached.empty();
+  }
+
   void fromFacts(StringRef kind, PromiseCheck &result) {
     for (const Fact &fact : facts.facts) {
-      if (fact.kind != kind || fact.verdict == Fact::Proved || !result.holds)
+      if (fact.kind != kind || fact.verdict == Fact::Proved || !result.holds ||
+          !concerns(fact.entry))
         continue;
       fail(result, fact.at,
            (fact.verdict == Fact::NotProved ? "not proved: " : "") +
@@ -61,13 +85,16 @@ private:
   /// Rows of queries stand at the end of the keys: of the relations only masks
   /// are between them, and alignmentFault looks at those.
   void causalAtEnd(PromiseCheck &result) {
-    for (const auto &[entry, output, causality] : facts.outputs)
+    for (const auto &[entry, output, causality] : facts.outputs) {
+      if (!concerns(entry))
+        continue;
       for (unsigned r : entry->graph.relationsBehind(output->node)) {
         const FlowGraph::Relation &relation = entry->graph.getRelations()[r];
         if (relation.what != "mask" &&
             relation.causality.verdict != Verdict::Holds)
           fail(result, relation.at, relation.what + " looks ahead");
       }
+    }
     for (const MaskUse &use : facts.masks)
       if (std::string fault = alignmentFault(use.op, !use.ownRows, false);
           !fault.empty() && use.causality.verdict != Verdict::Holds)
@@ -88,25 +115,9 @@ private:
   }
 
   void cache(PromiseCheck &result, int64_t most) {
-    for (const MaskUse &use : facts.masks) {
-      Location at = attn::MaskOp(use.op).getLoc();
-      if (!use.set || !use.cache.bounded) {
-        fail(result, at,
-             "no bound of the keys that later queries see: " +
-                 (use.set ? use.cache.reason : use.error));
-        continue;
-      }
-      // The largest over what is known of the symbols; a head has its own.
-      SmallVector<int64_t> symbols;
-      for (const masks::MaskSymbol &symbol : use.set->getSymbols())
-        symbols.push_back(symbol.max.value_or(symbol.min.value_or(0)));
-      int64_t keys =
-          use.cache.ringSize(symbols) + use.cache.pinnedSize(symbols);
-      if (keys > most)
-        fail(result, at,
-             "later queries see up to " + Twine(keys) +
-                 " past keys: " + printed(use.cache));
-    }
+    for (const MaskUse &use : facts.masks)
+      if (std::string fault = cacheFault(use, most); !fault.empty())
+        fail(result, attn::MaskOp(use.op).getLoc(), fault);
   }
 
   void receptiveField(PromiseCheck &result, int64_t most) {
@@ -145,6 +156,7 @@ private:
 
   const ModelFacts &facts;
   bool alignedAtEnd;
+  bool ofDecoder = false;
 };
 } // namespace
 
@@ -156,6 +168,7 @@ std::vector<PromiseCheck> heed::checkPromises(ModuleOp module,
   for (Attribute each : said ? said.getValue() : ArrayRef<Attribute>())
     all.push_back(cast<StringAttr>(each).str());
   bool alignedAtEnd = llvm::is_contained(all, "aligned: end");
+  const size_t written = all.size();
   // A licence for a first call of several tokens stands where causality would.
   bool hasPrefix = facts.licence && facts.licence->firstChunk > 1;
   if (facts.decoder)
@@ -163,7 +176,8 @@ std::vector<PromiseCheck> heed::checkPromises(ModuleOp module,
       if (!llvm::is_contained(all, name) && !(hasPrefix && name == "causal"))
         all.push_back(name.str());
   std::vector<PromiseCheck> results;
-  for (const std::string &promise : all)
-    results.push_back(Promises(facts, alignedAtEnd).check(promise));
+  for (auto [i, promise] : llvm::enumerate(all))
+    results.push_back(
+        Promises(facts, alignedAtEnd).check(promise, i >= written));
   return results;
 }
