@@ -224,8 +224,9 @@ void Emitter::setModelAttr() {
     }
   }
   if (!model.promises.empty()) {
-    SmallVector<StringRef> promises(model.promises.begin(),
-                                    model.promises.end());
+    SmallVector<StringRef> promises;
+    for (const Promise &promise : model.promises)
+      promises.push_back(promise.text);
     put("promises", b.getStrArrayAttr(promises));
   }
   module->setAttr("attn.model", b.getDictionaryAttr(attrs));

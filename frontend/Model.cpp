@@ -220,7 +220,7 @@ private:
       const Node &name = isPair ? *item->keys[0] : *item;
       if (name.isScalar() &&
           llvm::is_contained(isPair ? withValue : known, name.text))
-        promise(name.text, isPair ? item->items[0] : nullptr);
+        promise(name, isPair ? item->items[0] : nullptr);
       else if (isPair && name.isScalar() &&
                llvm::is_contained(known, name.text))
         diags.error(item->at, "`" + name.text +
@@ -240,9 +240,9 @@ private:
   }
 
   /// Kept as the text `causal` or `cache: 1024`.
-  void promise(const std::string &name, const Node *value) {
-    std::string text = name;
-    if (name == "aligned") {
+  void promise(const Node &name, const Node *value) {
+    std::string text = name.text;
+    if (text == "aligned") {
       if (!value->isScalar() ||
           (value->text != "start" && value->text != "end"))
         return diags.error(value->at, "expected `start` or `end`, found " +
@@ -251,11 +251,11 @@ private:
     } else if (value) {
       std::optional<int64_t> most = constInteger(*value, model.names, diags);
       if (most && *most < 0)
-        diags.error(value->at,
-                    "`" + name + "` is " + Twine(*most) + "; it is at least 0");
+        diags.error(value->at, "`" + name.text + "` is " + Twine(*most) +
+                                   "; it is at least 0");
       text += ": " + std::to_string(most.value_or(0));
     }
-    model.promises.push_back(std::move(text));
+    model.promises.push_back({std::move(text), name.at});
   }
 
   void kind(const Node &root, const Node *outputs, Fields &fields) {

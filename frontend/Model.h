@@ -30,6 +30,12 @@ struct NamedNode {
   const Node *node;
 };
 
+/// `causal` or `cache: 1024`.
+struct Promise {
+  std::string text;
+  Place at;
+};
+
 /// What stands at the top of a model file. Pipelines stay nodes: what a step
 /// means depends on the value that flows into it.
 struct Model {
@@ -42,7 +48,7 @@ struct Model {
   const Node *decoder = nullptr, *encoder = nullptr;
   std::vector<NamedNode> blocks, lets, outputs, tables;
   std::vector<InputDecl> inputs;
-  std::vector<std::string> promises;
+  std::vector<Promise> promises;
 
   bool hasTokens() const { return decoder || encoder; }
   const Dim *findDim(llvm::StringRef name) const;

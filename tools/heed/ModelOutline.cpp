@@ -42,6 +42,12 @@ public:
       : model(model), diags(diags), names(model.names) {}
 
   ModelOutline read() {
+    result.hasDecoder = model.decoder;
+    for (const Promise &promise : model.promises)
+      promised(promise.text, promise.at);
+    for (const char *own : {"causal", "cacheable"})
+      if (model.decoder)
+        promised(own, model.decoder->at);
     if (model.encoder)
       tokens("encoder", *model.encoder, model.decoder ? "source" : "token");
     if (model.decoder)
@@ -84,6 +90,9 @@ private:
 
   void begin(const std::string &tokenAxis) {
     steps.clear();
+    axes.clear();
+    attended.clear();
+    sequence = tokenAxis;
     bound.clear();
     std::set<std::string> rowAxes = {tokenAxis};
     for (const InputDecl &input : model.inputs)
@@ -108,8 +117,11 @@ private:
     }
   }
 
-  /// Keeps the steps that the output reads.
+  /// Keeps the steps that the output reads. Which axis is the sequence only
+  /// tokens or an attention say: where neither does, a norm or a slice may work
+  /// along it, and nothing is said of the output.
   void end(const std::string &name, const Value &output) {
+    result.outputs.push_back(name);
     if (!output.step)
       return;
     std::vector<bool> isRead(steps.size());
@@ -117,6 +129,17 @@ private:
     for (size_t s = steps.size(); s-- > 0;)
       for (auto [read, mask] : steps[s].reads)
         isRead[read] = isRead[read] || isRead[s];
+    std::set<std::string> sequences;
+    if (!sequence.empty())
+      sequences.insert(sequence);
+    for (size_t s = 0; s <= *output.step; ++s)
+      if (auto named = attended.find(s); isRead[s] && named != attended.end())
+        sequences.insert(named->second.begin(), named->second.end());
+    bool isKnown = !sequences.empty() && !sequences.count("");
+    for (size_t s = 0; s <= *output.step; ++s)
+      isKnown &= !isRead[s] || axes[s].empty() || sequences.count(axes[s]);
+    if (!isKnown)
+      return;
     std::vector<Step> kept;
     std::vector<size_t> number(steps.size());
     for (size_t s = 0; s <= *output.step; ++s) {
@@ -130,12 +153,20 @@ private:
     result.outline.outputs.emplace_back(name, std::move(kept));
   }
 
+  /// What is promised twice is the file's own.
+  void promised(const std::string &text, Place at) {
+    if (llvm::none_of(result.promises,
+                      [&](const auto &each) { return each.text == text; }))
+      result.promises.push_back({text, placeOf(at)});
+  }
+
   //===--- Steps ----------------------------------------------------------===//
 
   Value make(const std::string &name,
              std::vector<std::pair<size_t, size_t>> reads,
              const std::string &axis) {
     steps.push_back({name, std::move(reads)});
+    axes.push_back(axis);
     return {steps.size() - 1, axis};
   }
 
@@ -296,6 +327,9 @@ private:
         if (std::optional<size_t> input = bound[table].step)
           reads.emplace_back(*input, by);
     Value result = make("attention", std::move(reads), q.axis);
+    for (const Value &rows : {q, k, v})
+      if (rows.step)
+        attended[*result.step].insert(rows.axis);
     return out ? pipeline(*out, result) : result;
   }
 
@@ -406,7 +440,11 @@ private:
   Diagnostics &diags;
   ExprNames names;
   ModelOutline result;
-  std::vector<Step> steps; // of one output
+  std::vector<Step> steps;       // of one output
+  std::vector<std::string> axes; ///< of the rows of each step
+  /// The axes that each attention takes for sequences, by its step.
+  std::map<size_t, std::set<std::string>> attended;
+  std::string sequence; ///< the axis of tokens, if there are any
   std::map<std::string, Value> bound;
   std::set<std::string> open; // blocks
   Value ids;

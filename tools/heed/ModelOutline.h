@@ -21,6 +21,14 @@ struct ModelOutline {
     bool ownRows;
   };
   std::vector<MaskPlace> places; ///< of mask FirstMask and so on
+  /// `cache: 63`, at `14:12`: the file's, then what a decoder is to keep.
+  struct Promise {
+    std::string text, at;
+  };
+  std::vector<Promise> promises;
+  /// All outputs of the file: the outline lacks one whose sequence is not said.
+  std::vector<std::string> outputs;
+  bool hasDecoder = false;
 
   /// Reports what cannot be read; nullopt then.
   static std::optional<ModelOutline> read(const std::string &path);

@@ -39,7 +39,7 @@ static std::optional<masks::Parts> partsOf(const std::string &kind,
   if (kind == "cache")
     return masks::partsOf(use.cache);
   if (kind == "rows")
-    return use.ownRows ? masks::partsOf(use.rows, use.tiles) : std::nullopt;
+    return masks::partsOf(use.rows, use.tiles);
   return kind == "full" ? masks::fullParts(use.tiles)
                         : masks::neededParts(use.tiles);
 }

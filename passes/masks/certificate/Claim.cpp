@@ -72,7 +72,7 @@ Problem heed::certificate::contradiction(const Outline &model,
   const std::map<std::string, std::string> frames = {
       {"ahead", "0 <= q" + allowed},
       {"cache", "0 <= kv < t and t <= q" + allowed},
-      {"rows", "0 <= q < L"},
+      {"rows", "0 <= q < q1 and 1 <= L"},
       {"needed", tile + allowed},
       {"full", tile + " and not (" + mask.words + ")"}};
   Problem problem;

@@ -126,15 +126,20 @@ TEST_CASE("certificates of caches, rows and tiles") {
   CHECK(outcome("cache", blocks, "all", {{"ring", "62"}}).substr(0, 5) ==
         "false");
 
-  CHECK(outcome("rows", window, "W >= 1", {{"key", "q"}}) == "proved");
+  CHECK(outcome("rows", window, "W >= 1 and L >= q1", {{"key", "q"}}) ==
+        "proved");
   CHECK(outcome("rows", "kv <= q or kv >= q + 3", "all", {{"key", "0"}}) ==
         "proved");
   CHECK(outcome("rows", "kv < q or kv == 0 and q < 4", "all", {{"key", "0"}}) ==
         "proved");
-  CHECK(outcome("rows", "kv == q - q mod 3", "all", {{"key", "q - q mod 3"}}) ==
-        "proved");
+  CHECK(outcome("rows", "kv == q - q mod 3", "L >= q1",
+                {{"key", "q - q mod 3"}}) == "proved");
   CHECK(outcome("rows", "kv < q", "all", {{"key", "0"}, {"key", "q"}})
             .substr(0, 5) == "false");
+  // Of queries that are no keys there may be more than keys.
+  CHECK(outcome("rows", "kv <= q", "all", {{"key", "q"}}).substr(0, 5) ==
+        "false");
+  CHECK(outcome("rows", "kv <= q", "all", {{"key", "0"}}) == "proved");
 
   heed::masks::Parts ranges = {
       {"range", "kv >= 0 and kv >= q1 - W and kv < L and kv < q0 + 1"},
@@ -213,7 +218,7 @@ TEST_CASE("the checker refuses what does not follow") {
 }
 
 TEST_CASE("a certificate says all that the model file asks for, and no more") {
-  Outline model = outlineOf("kv <= q and q - kv < W", "W >= 1");
+  Outline model = outlineOf("kv <= q and q - kv < W", "W >= 1 and L >= q1");
   model.outputs = {{"logits",
                     {{"tokens", {}},
                      {"embed", {{0, 0}}},
@@ -248,7 +253,8 @@ TEST_CASE("a certificate says all that the model file asks for, and no more") {
   CHECK(check(model, good + "\n").error != "");
   // Another mask, with its own good proofs; another place; another layer's.
   for (auto [words, given, title] :
-       {std::tuple("kv <= q and q - kv < W", "W >= 1", "2:1 the same"),
+       {std::tuple("kv <= q and q - kv < W", "W >= 1 and L >= q1",
+                   "2:1 the same"),
         std::tuple("kv <= q", "all", "1:1 kv <= q")}) {
     Outline other = outlineOf(words, given);
     other.masks.back().title = title;
@@ -260,7 +266,7 @@ TEST_CASE("a certificate says all that the model file asks for, and no more") {
   other.masks.back().words = "kv <= q + 1 and q - kv < W";
   CHECK(check(other, good).error != "");
   other = model;
-  other.masks.back().given = "W >= 0";
+  other.masks.back().given = "W >= 0 and L >= q1";
   CHECK(check(other, good).error != "");
   // What is left open is told.
   std::string open = all[0] + "claim cache " + model.masks.back().title +
@@ -337,6 +343,7 @@ TEST_CASE("what the analyses find of random masks is not refuted") {
     tally.count(model, "full", fullParts(tiles));
     tally.count(model, "ahead", partsOf(computeCausality(mask)));
     tally.count(model, "cache", partsOf(computeCacheCapacity(mask)));
+    model.masks.back().given += " and L >= q1";
     tally.count(model, "rows", partsOf(computeRowCoverage(mask, true), tiles));
   }
   CAPTURE(tally.notProved);
