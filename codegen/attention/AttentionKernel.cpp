@@ -310,24 +310,24 @@ private:
     return tiling.strips == 1 ? keys : mul(keys, strips(item));
   }
 
-  /// Picks the smallest tile that holds the rows.
+  /// Calls body with the smallest tile that holds the rows; the largest is
+  /// first.
+  void withSmallest(ArrayRef<AttentionTile> tiles, Value rows,
+                    llvm::function_ref<void(const AttentionTile &)> body) {
+    if (tiles.size() == 1)
+      return body(tiles.front());
+    when(
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, rows,
+                              index(tiles[1].rows)),
+        [&] { body(tiles.front()); },
+        [&] { withSmallest(tiles.drop_front(), rows, body); });
+  }
+
   void computeWith(Item &item, ArrayRef<AttentionTile> tiles) {
     if (tiling.isPacked())
       return computeStrips(item);
-    if (tiles.size() == 1)
-      return computeTile(item, tiles.front());
-    Value needsFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
-                                             item.rows, index(tiles[1].rows));
-    scf::IfOp::create(
-        b, loc, needsFirst,
-        [&](OpBuilder &, Location) {
-          computeTile(item, tiles.front());
-          scf::YieldOp::create(b, loc);
-        },
-        [&](OpBuilder &, Location) {
-          computeWith(item, tiles.drop_front());
-          scf::YieldOp::create(b, loc);
-        });
+    withSmallest(tiles, item.rows,
+                 [&](const AttentionTile &tile) { computeTile(item, tile); });
   }
 
   void computeTile(Item &item, const AttentionTile &tile) {
@@ -341,13 +341,12 @@ private:
 
   /// The lines that a tile writes at its end, all at once.
   void askForOutput(Item &item, Value out) {
-    constexpr int64_t line = 64 / sizeof(float);
     TileCode c(b, loc, tiling.lanes);
     c.loop(index(0), item.rows, 1, {}, [&](Value r, ValueRange) {
       Value row = add(item.row, r);
-      for (int64_t d = 0; d < head; d += line)
+      for (int64_t d = 0; d < head; d += c.kLine)
         c.prefetch(out, {div(row, group), c.remIndex(row, group), index(d)},
-                   /*toWrite=*/true);
+                   c.L2, /*toWrite=*/true);
       return TileCode::Values();
     });
   }
@@ -460,8 +459,7 @@ private:
       Item part = item;
       Value before = mul(number, index(rows));
       part.row = add(item.row, before);
-      part.rows =
-          arith::MinSIOp::create(b, loc, index(rows), sub(item.rows, before));
+      part.rows = minimum(index(rows), sub(item.rows, before));
       findRanges(part);
       body(part, mul(number, index(scratch.strip)));
     });
@@ -492,20 +490,13 @@ private:
     return state;
   }
 
-  /// Calls body with the smallest tile that holds the strip's rows.
-  void withTile(
-      Item &part, Value strip,
-      llvm::function_ref<void(const AttentionTile &, const StripState &)> body,
-      ArrayRef<AttentionTile> tiles = {}) {
-    if (tiles.empty())
-      tiles = tiling.rowTiles();
-    if (tiles.size() == 1)
-      return body(tiles.front(), stripState(tiles.front(), strip));
-    when(
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, part.rows,
-                              index(tiles[1].rows)),
-        [&] { body(tiles.front(), stripState(tiles.front(), strip)); },
-        [&] { withTile(part, strip, body, tiles.drop_front()); });
+  void
+  withTile(Item &part, Value strip,
+           llvm::function_ref<void(const AttentionTile &, const StripState &)>
+               body) {
+    withSmallest(tiling.rowTiles(), part.rows, [&](const AttentionTile &tile) {
+      body(tile, stripState(tile, strip));
+    });
   }
 
   /// Whether a strip needs the mask: keys that its tile visits may be none of
@@ -523,16 +514,11 @@ private:
 
   /// The least range that holds all of an item's.
   std::pair<Value, Value> hull(Item &item) {
-    Value from = item.ranges[0].first, to = item.ranges[0].second;
+    auto [from, to] = item.ranges[0];
     for (auto [first, last] : llvm::drop_begin(item.ranges)) {
-      auto isEmpty = [&](Value x, Value y) -> Value {
-        return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
-      };
-      Value least = arith::MinSIOp::create(b, loc, from, first);
-      least =
-          arith::SelectOp::create(b, loc, isEmpty(first, last), from, least);
-      from = arith::SelectOp::create(b, loc, isEmpty(from, to), first, least);
-      to = arith::MaxSIOp::create(b, loc, to, last);
+      Value least = select(equal(first, last), from, minimum(from, first));
+      from = select(equal(from, to), first, least);
+      to = maximum(to, last);
     }
     return {from, to};
   }

@@ -10,9 +10,6 @@ using namespace mlir;
 namespace heed::attn {
 
 namespace {
-/// Floats of a cache line.
-constexpr int64_t kLine = 64 / sizeof(float);
-
 /// Rows of `head` features, read and written a vector at a time; the last
 /// vector may be cut short.
 struct RowCode : TileCode {
@@ -45,13 +42,6 @@ struct RowCode : TileCode {
   }
   void storeScalar(Value value, Value memref, ValueRange at) const {
     memref::StoreOp::create(b, loc, value, memref, at);
-  }
-  /// Asks for the line of keys or values at feature `d` of `row`: a few rows of
-  /// queries wait for memory, not for arithmetic.
-  void prefetch(Value memref, Value row, Value d) const {
-    memref::PrefetchOp::create(b, loc, memref, ValueRange{row, d},
-                               /*isWrite=*/false, /*localityHint=*/3,
-                               /*isDataCache=*/true);
   }
   /// `row`, or the last of all.
   Value inside(Value memref, Value row) const {
@@ -235,7 +225,7 @@ private:
       TileCode::Values sums = llvm::to_vector_of<Value>(carried), columns;
       // A few at a time: more than the core can have under way stall it.
       for (Value kv : later)
-        c.prefetch(op.getK(), kv, d);
+        c.prefetch(op.getK(), {kv, d}, c.L1);
       for (Value kv : keys)
         columns.push_back(c.loadVector(op.getK(), {kv, d}, features < c.lanes));
       transpose(c, columns);
@@ -319,8 +309,8 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
           Value later = c.inside(op.getV(), c.addIndex(kv, 4 * c.lanes));
-          for (int64_t d = 0; first == 0 && d < c.head; d += kLine)
-            c.prefetch(op.getV(), later, c.index(d));
+          for (int64_t d = 0; first == 0 && d < c.head; d += c.kLine)
+            c.prefetch(op.getV(), {later, c.index(d)}, c.L1);
           for (int64_t v = 0; v < vectors; ++v)
             values.push_back(c.loadVector(op.getV(),
                                           {kv, c.index((first + v) * c.lanes)},

@@ -66,12 +66,17 @@ struct TileCode : VectorBuilder {
     return mlir::memref::LoadOp::create(b, loc, memref, indices);
   }
 
+  /// Where a prefetched line goes: LLVM's numbers of locality.
+  enum CacheLevel : unsigned { L2 = 2, L1 = 3 };
+  /// Floats of a line.
+  static constexpr int64_t kLine = 64 / sizeof(float);
   /// Asks for a line of memory to come closer before it is read or written.
   /// `at` may lie outside: nothing is read there, and a check would cost more
   /// than the line.
-  void prefetch(Value memref, mlir::ValueRange at, bool toWrite = false) const {
+  void prefetch(Value memref, mlir::ValueRange at, CacheLevel to = L2,
+                bool toWrite = false) const {
     mlir::memref::PrefetchOp::create(b, loc, memref, at, toWrite,
-                                     /*localityHint=*/2, /*isDataCache=*/true);
+                                     /*localityHint=*/to, /*isDataCache=*/true);
   }
 
   /// for (i = from; i < to; i += step) with values carried around; returns
