@@ -1,7 +1,7 @@
 """Windows by a list of the model file: of each head (`window[h]`) and of each layer (`window[i]`), against the f64 oracle."""
 import unittest
 
-from support import HEED, ORACLE, EndToEnd, Model, greedy_rows, read_npy, run, write_ids, write_npy
+from support import ORACLE, EndToEnd, greedy_rows, read_npy, run, small_decoder, words, write_ids, write_npy
 
 VOCABULARY = 97
 TENSORS = """model: tensors
@@ -20,30 +20,7 @@ outputs:
 
 
 def decoder(window, windows):
-    return f"""model: decoder
-weights: random(1)
-context: 256
-dims: {{vocab: {VOCABULARY}, model: 32, heads: 4, kv_heads: 2, head: 8, layers: 3}}
-let: {{window: {windows}}}
-blocks:
-  layer:
-    - residual:
-        - rms_norm: {{weight: "{{i}}.norm", eps: 1e-5}}
-        - attention:
-            q: [{{linear: "{{i}}.q", heads: heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
-            k: [{{linear: "{{i}}.k", heads: kv_heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
-            v: [{{linear: "{{i}}.v", heads: kv_heads}}]
-            mask: "kv <= q and q - kv < {window}"
-            out: [{{linear: "{{i}}.o", out: model}}]
-decoder:
-  - embed: embed
-  - repeat: {{block: layer, times: layers}}
-  - logits: embed
-"""
-
-
-def words(flag, files):
-    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+    return small_decoder("decoder", f'"kv <= q and q - kv < {window}"', VOCABULARY, 256, f"let: {{window: {windows}}}\n")
 
 
 class HeadWindows(EndToEnd):
@@ -54,20 +31,9 @@ class HeadWindows(EndToEnd):
 
     def test_tensors(self):
         path = self.write("tensors", TENSORS)
-        model = Model(path)
-        meaning = self.folder / "tensors.mlir"
-        meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
         for flags in ([], ["--disable=fuse-attention"], ["--disable=fuse-mask-softmax,fuse-attention"],
                       ["--disable=tile-bounds,schedule,plan-buffers"]):
-            program = self.build(path, *flags)
-            for seed, size in enumerate((1, 17, 150)):
-                inputs = model.write_inputs(self.folder, {"token": size}, seed)
-                found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
-                expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
-                run(program, "run", *words("--in", inputs), *words("--out", found))
-                run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
-                for name in model.outputs:
-                    self.assertClose(read_npy(found[name]), read_npy(expected[name]), 5e-5, f"{flags} {name} of {size}")
+            self.assertEqualsOracle(path, self.build(path, *flags), (1, 17, 150), 1e-5)
 
     def decode(self, name, text, *flags):
         path = self.write(name, text)

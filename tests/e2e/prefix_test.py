@@ -1,7 +1,7 @@
 """Decoders whose first tokens see each other: generated from, with a first call that holds them all."""
 import unittest
 
-from support import HEED, ORACLE, EndToEnd, greedy_rows, read_npy, run, write_ids, write_npy
+from support import HEED, ORACLE, EndToEnd, greedy_rows, read_npy, run, small_decoder, write_ids, write_npy
 
 VOCABULARY, CONTEXT = 97, 1200
 # A call has 512 tokens: one prefix is shorter, one longer.
@@ -9,25 +9,7 @@ PREFIXES = (16, 600)
 
 
 def model(mask, context=CONTEXT):
-    return f"""model: prefix
-weights: random(1)
-context: {context}
-dims: {{vocab: {VOCABULARY}, model: 32, heads: 4, kv_heads: 2, head: 8, layers: 3}}
-blocks:
-  layer:
-    - residual:
-        - rms_norm: {{weight: "{{i}}.norm", eps: 1e-5}}
-        - attention:
-            q: [{{linear: "{{i}}.q", heads: heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
-            k: [{{linear: "{{i}}.k", heads: kv_heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
-            v: [{{linear: "{{i}}.v", heads: kv_heads}}]
-            mask: {mask}
-            out: [{{linear: "{{i}}.o", out: model}}]
-decoder:
-  - embed: embed
-  - repeat: {{block: layer, times: layers}}
-  - logits: embed
-"""
+    return small_decoder("prefix", mask, VOCABULARY, context)
 
 
 def tokens(count):

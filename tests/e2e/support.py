@@ -68,13 +68,13 @@ def argmax(values):
     return max(range(len(values)), key=values.__getitem__)
 
 
-def run(*command, check=True, stdin=b"", limit_file=None, stdout=subprocess.PIPE, timeout=300, cwd=None):
-    """Runs to the end; limit_file is the largest file, in bytes, that the program may write."""
+def run(*command, check=True, stdin=b"", limit_file=None, stdout=subprocess.PIPE, timeout=300, cwd=None, env=None):
+    """Runs to the end; `env` is added to the environment; limit_file is the largest file, in bytes, that the program may write."""
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_file, limit_file))
     done = subprocess.run([str(word) for word in command], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                          timeout=timeout, cwd=cwd, preexec_fn=limit if limit_file is not None else None)
+                          timeout=timeout, cwd=cwd, env={**os.environ, **(env or {})}, preexec_fn=limit if limit_file is not None else None)
     if check and done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}\nexited with {done.returncode}:\n{done.stderr.decode(errors='replace')}")
     return done
@@ -118,6 +118,34 @@ class Model:
         return files
 
 
+def words(flag, files):
+    """{name: file} as the words of a command."""
+    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+
+
+def small_decoder(name, mask, vocabulary, context, more=""):
+    """The model file of a decoder of three layers with grouped heads and random weights; `more` are further lines."""
+    return f"""model: {name}
+weights: random(1)
+context: {context}
+dims: {{vocab: {vocabulary}, model: 32, heads: 4, kv_heads: 2, head: 8, layers: 3}}
+{more}blocks:
+  layer:
+    - residual:
+        - rms_norm: {{weight: "{{i}}.norm", eps: 1e-5}}
+        - attention:
+            q: [{{linear: "{{i}}.q", heads: heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
+            k: [{{linear: "{{i}}.k", heads: kv_heads}}, {{rope: {{theta: 10000, pairs: halves}}}}]
+            v: [{{linear: "{{i}}.v", heads: kv_heads}}]
+            mask: {mask}
+            out: [{{linear: "{{i}}.o", out: model}}]
+decoder:
+  - embed: embed
+  - repeat: {{block: layer, times: layers}}
+  - logits: embed
+"""
+
+
 class EndToEnd(unittest.TestCase):
     """A test with a folder of its own."""
 
@@ -134,6 +162,25 @@ class EndToEnd(unittest.TestCase):
         if not out.exists():
             run(HEED, "build", SOURCE / model, "-o", out, *flags)
         return out
+
+    def assertEqualsOracle(self, path, program, sizes, tolerance, env=None):
+        """A program of the model of plain tensors at `path`, against the oracle: `tolerance` of the largest output, or of 1."""
+        model = Model(path)
+        meaning = self.folder / (path.stem + ".mlir")
+        if not meaning.exists():
+            meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
+        for seed, size in enumerate(sizes):
+            # Where a model has two open axes, they differ.
+            lengths = {name: size + 9 * i for i, name in enumerate(n for n, s in model.dims.items() if s == "any")}
+            inputs = model.write_inputs(self.folder, lengths, seed)
+            found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
+            expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
+            run(program, "run", *words("--in", inputs), *words("--out", found), env=env)
+            run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
+            for name in model.outputs:
+                right = read_npy(expected[name])
+                most = max(1.0, *map(abs, right.values))
+                self.assertClose(read_npy(found[name]), right, tolerance * most, f"{program.name}: {name} at {lengths}")
 
     def assertClose(self, found, expected, tolerance, what=""):
         self.assertEqual(found.shape, expected.shape, what)

@@ -1,10 +1,8 @@
 """Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX (emulated where there is none)."""
-import os
 import pathlib
-import subprocess
 import unittest
 
-from support import BUILD, HEED, ORACLE, SOURCE, EndToEnd, Model, read_npy, run
+from support import BUILD, HEED, SOURCE, EndToEnd, run
 
 FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
 AMX = "amx_bf16" in FLAGS
@@ -47,22 +45,7 @@ class Targets(EndToEnd):
 
     def compare(self, path, program, environment=None):
         """Against the oracle in f64, which knows no bf16: within 2 % of the largest output."""
-        model = Model(path)
-        meaning = self.folder / (path.stem + ".mlir")
-        meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
-        for seed, size in enumerate(SIZES):
-            sizes = {name: size + 9 * i for i, name in enumerate(n for n, s in model.dims.items() if s == "any")}
-            inputs = model.write_inputs(self.folder, sizes, seed)
-            found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
-            expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
-            command = [program, "run", *words("--in", inputs), *words("--out", found)]
-            done = subprocess.run(list(map(str, command)), env={**os.environ, **(environment or {})}, capture_output=True)
-            self.assertEqual(done.returncode, 0, done.stderr.decode())
-            run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
-            for name in model.outputs:
-                right = read_npy(expected[name])
-                most = max(1.0, *map(abs, right.values))
-                self.assertClose(read_npy(found[name]), right, 2e-2 * most, f"{path.stem}: {name} at {sizes}")
+        self.assertEqualsOracle(path, program, SIZES, 2e-2, environment)
 
     def with_amx(self, program):
         """How to run a program for AMX here: itself, or a copy that asks for no AMX, with the emulator before it."""
@@ -92,12 +75,7 @@ class Targets(EndToEnd):
     @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
     def test_amx_adds(self):
         program, environment = self.with_amx(self.build(SUMS, "--numerics=bf16", "--target=graniterapids"))
-        done = subprocess.run([program, "generate", "12+30="], env={**os.environ, **(environment or {})}, capture_output=True)
-        self.assertEqual((done.returncode, done.stdout), (0, b"42\n"), done.stderr.decode())
-
-
-def words(flag, files):
-    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+        self.assertEqual(run(program, "generate", "12+30=", env=environment).stdout, b"42\n")
 
 
 if __name__ == "__main__":

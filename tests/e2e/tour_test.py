@@ -1,7 +1,7 @@
 """Every model of examples/tour, compiled and run, against the f64 oracle on the same inputs."""
 import unittest
 
-from support import HEED, ORACLE, SOURCE, EndToEnd, Model, read_npy, run
+from support import SOURCE, EndToEnd
 
 TOUR = sorted((SOURCE / "examples/tour").glob("*.yaml"))
 # One of each, ends of vectors and tiles, and more than a tile.
@@ -17,27 +17,7 @@ FUSIONS = {
 
 class Tour(EndToEnd):
     def compare(self, path, *flags):
-        model = Model(path)
-        program = self.build(path, *flags)
-        meaning = self.folder / (path.stem + ".mlir")
-        if not meaning.exists():
-            meaning.write_bytes(run(HEED, "ir", path, "--stage=model").stdout)
-        for seed, size in enumerate(SIZES):
-            # Where a model has two open axes, they differ.
-            sizes = {name: size + 9 * i for i, name in enumerate(n for n, s in model.dims.items() if s == "any")}
-            inputs = model.write_inputs(self.folder, sizes, seed)
-            found = {name: self.folder / f"found-{name}.npy" for name in model.outputs}
-            expected = {name: self.folder / f"expected-{name}.npy" for name in model.outputs}
-            run(program, "run", *words("--in", inputs), *words("--out", found))
-            run(ORACLE, meaning, *words("--inputs", inputs), *words("--outputs", expected))
-            for name in model.outputs:
-                right = read_npy(expected[name])
-                most = max(1.0, *map(abs, right.values))
-                self.assertClose(read_npy(found[name]), right, 2e-5 * most, f"{path.stem}: {name} at {sizes}")
-
-
-def words(flag, files):
-    return [word for name, file in files.items() for word in (flag, f"{name}={file}")]
+        self.assertEqualsOracle(path, self.build(path, *flags), SIZES, 2e-5)
 
 
 def add(name, test):
