@@ -1,6 +1,7 @@
 //===- MaskAnalysis.cpp - What is known of each attention's mask ----------===//
 #include "passes/MaskAnalysis.h"
 #include "ir/Axes.h"
+#include "passes/MaskFlow.h"
 #include "passes/Remarks.h"
 
 using namespace mlir;
@@ -17,17 +18,6 @@ static masks::MaskSymbol symbolOf(MaskSymbolAttr symbol) {
   return {name, kind};
 }
 
-static std::optional<masks::MaskSet>
-maskSet(MaskAttr mask, ArrayRef<IntegerSet> sets, std::string &error) {
-  return masks::MaskSet::get(mask.getContext(), sets,
-                             llvm::map_to_vector(mask.getSymbols(), symbolOf),
-                             error);
-}
-
-std::optional<masks::MaskSet> maskSetOf(MaskAttr mask, std::string &error) {
-  return maskSet(mask, mask.getDisjuncts(), error);
-}
-
 bool keysReachTile(AttentionOp op) {
   if (isa<CacheType>(op.getK().getType()))
     return true;
@@ -41,11 +31,22 @@ bool keysReachTile(AttentionOp op) {
          keys >= queries;
 }
 
-MaskFacts::MaskFacts(MaskAttr mask, bool keysReachTile)
-    : mask(mask), reach(keysReachTile), split(splitTableConditions(mask)) {
-  all = maskSetOf(mask, why);
+MaskFacts::MaskFacts(MaskAttr mask, bool keysReachTile, Ranges ranges)
+    : mask(mask), reach(keysReachTile), ranges(std::move(ranges)),
+      split(splitTableConditions(mask)) {
+  all = setOf(mask.getDisjuncts());
   if (all)
-    rest = maskSet(mask, split.rest, why);
+    rest = setOf(split.rest);
+}
+
+std::optional<masks::MaskSet> MaskFacts::setOf(ArrayRef<IntegerSet> disjuncts) {
+  SmallVector<masks::MaskSymbol> symbols;
+  for (auto [symbol, range] : llvm::zip(mask.getSymbols(), ranges)) {
+    symbols.push_back(symbolOf(symbol));
+    if (range)
+      std::tie(symbols.back().min, symbols.back().max) = *range;
+  }
+  return masks::MaskSet::get(mask.getContext(), disjuncts, symbols, why);
 }
 
 const masks::TileBounds &MaskFacts::tileBounds() {
@@ -102,7 +103,7 @@ const masks::RowCoverage &MaskFacts::rowCoverage() {
     sets.push_back(
         IntegerSet::get(2, set.getNumSymbols(), constraints, equalities));
   }
-  if (auto own = maskSet(mask, sets, why))
+  if (auto own = setOf(sets))
     rows = masks::computeRowCoverage(*own, reach);
   return *rows;
 }
@@ -122,7 +123,15 @@ const masks::MaskCount &MaskFacts::count() {
 MaskFacts &MaskAnalysis::of(AttentionOp op) {
   MaskAttr mask = op.getMask();
   bool reach = keysReachTile(op);
-  return facts.try_emplace({mask.getAsOpaquePointer(), reach}, mask, reach)
+  MaskFacts::Ranges ranges;
+  for (const SmallVector<int64_t> &values : valuesByHead(op, mask)) {
+    ranges.emplace_back();
+    if (!values.empty())
+      ranges.back() = {*llvm::min_element(values), *llvm::max_element(values)};
+  }
+  return facts
+      .try_emplace({mask.getAsOpaquePointer(), reach, ranges}, mask, reach,
+                   ranges)
       .first->second;
 }
 

@@ -11,11 +11,6 @@
 
 namespace heed {
 
-/// The mask as an integer set; nullopt, and `error` says why, where a
-/// constraint has no meaning.
-std::optional<masks::MaskSet> maskSetOf(attn::MaskAttr mask,
-                                        std::string &error);
-
 /// The keys reach at least to the tile's own positions: they were appended
 /// before, or are of the same rows.
 bool keysReachTile(attn::AttentionOp op);
@@ -23,7 +18,9 @@ bool keysReachTile(attn::AttentionOp op);
 /// Facts about one mask, computed when asked for.
 class MaskFacts {
 public:
-  MaskFacts(attn::MaskAttr mask, bool keysReachTile);
+  /// The least and largest value of each symbol over the heads, where known.
+  using Ranges = std::vector<std::optional<std::pair<int64_t, int64_t>>>;
+  MaskFacts(attn::MaskAttr mask, bool keysReachTile, Ranges ranges);
 
   /// Empty, or why nothing is known.
   const std::string &error() const { return why; }
@@ -40,8 +37,12 @@ public:
   const masks::MaskCount &count();
 
 private:
+  std::optional<masks::MaskSet>
+  setOf(llvm::ArrayRef<mlir::IntegerSet> disjuncts);
+
   attn::MaskAttr mask;
   bool reach;
+  Ranges ranges;
   attn::TableConditions split;
   std::optional<masks::MaskSet> all, rest;
   std::string why;
@@ -62,7 +63,7 @@ public:
   MaskFacts *known(attn::AttentionOp op, llvm::StringRef pass);
 
 private:
-  std::map<std::pair<const void *, bool>, MaskFacts> facts;
+  std::map<std::tuple<const void *, bool, MaskFacts::Ranges>, MaskFacts> facts;
 };
 
 } // namespace heed
