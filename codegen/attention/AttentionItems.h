@@ -1,0 +1,88 @@
+//===- AttentionItems.h - The query tiles of an attention -----------------===//
+#pragma once
+
+#include "codegen/attention/AttentionTiling.h"
+#include "codegen/attention/AttentionViews.h"
+#include "codegen/attention/IndexCode.h"
+#include "codegen/attention/TableRanges.h"
+
+namespace heed::attn {
+
+/// One query tile of one head (or kv head) of one segment, with all or some of
+/// its keys.
+struct AttentionItem {
+  using Value = mlir::Value;
+  Segment segment;
+  Value headIndex, row, rows;
+  llvm::SmallVector<Value> symbols;                  // of the mask
+  llvm::SmallVector<std::pair<Value, Value>> ranges; // of keys, one a loop
+  llvm::SmallVector<std::pair<Value, Value>> full;   // keys that need no mask
+  // Spans of `spanKeys` keys from `firstKey` on; one where rows are many.
+  Value spans, spanKeys, firstKey;
+  Value before; // the work before the item
+};
+
+/// What a kernel knows of its attention, and loops over its items.
+struct AttentionItems : IndexCode {
+  AttentionItems(AttentionOp op, TargetAttr target, AttentionViews &views,
+                 mlir::OpBuilder &b);
+
+  /// Loops over all items with one value carried.
+  Value overItems(Value start,
+                  llvm::function_ref<Value(AttentionItem &, Value)> body);
+  /// Fills the mask's symbols and the key ranges of a tile.
+  void findRanges(AttentionItem &item);
+  /// Keys visited, plus what each span costs by itself; for each strip.
+  Value cost(const AttentionItem &item);
+
+  Value isFew(AttentionItem &item);
+  /// Span `i` of an item.
+  AttentionItem spanOf(AttentionItem &item, Value i);
+  /// Calls body for each span of an item, with the work before it; returns the
+  /// work up to the item's end.
+  Value
+  overSpans(AttentionItem &item, Value before,
+            llvm::function_ref<void(AttentionItem &span, Value i, Value before)>
+                body);
+
+  Value strips(const AttentionItem &item);
+  /// Calls body with the smallest tile that holds the rows; the largest is
+  /// first.
+  void withSmallest(llvm::ArrayRef<AttentionTile> tiles, Value rows,
+                    llvm::function_ref<void(const AttentionTile &)> body);
+
+  /// The least range that holds all of an item's.
+  std::pair<Value, Value> hull(AttentionItem &item);
+  /// Bounds of the ranges in which every pair is allowed.
+  llvm::SmallVector<Value> fullRanges(AttentionItem &item);
+  /// Calls body once, in a loop over the runs of keys: the ranges, with those
+  /// that touch joined.
+  void overRuns(AttentionItem &item,
+                llvm::function_ref<void(Value from, Value to)> body);
+
+  bool hasRule() { return !op.getScore().empty(); }
+  Value firstHead(AttentionItem &item) {
+    return mul(item.headIndex, index(group));
+  }
+  /// The kv head of an item's heads.
+  Value keyHead(AttentionItem &item) {
+    return perHead ? div(item.headIndex, heads / kvHeads) : item.headIndex;
+  }
+
+  AttentionOp op;
+  AttentionViews &views;
+  TableRanges tables;
+  AttentionTiling tiling;
+  AttentionScratch scratch;
+  int64_t head, heads, kvHeads, group;
+  bool perHead;
+  const AttentionTile *few; // null where no item is cut into spans
+  llvm::SmallVector<TileLoopAttr> loops;
+
+private:
+  TileLoopAttr everyKey(bool full);
+  /// How many spans an item has: by its keys alone.
+  void findSpans(AttentionItem &item);
+};
+
+} // namespace heed::attn

@@ -1,0 +1,34 @@
+//===- AttentionStrips.h - Query tiles on atoms of bf16 -------------------===//
+#pragma once
+
+#include "codegen/attention/AttentionItems.h"
+
+namespace heed::attn {
+
+/// Items whose tiling is packed: a block of keys is packed once for all strips
+/// of rows, and a strip visits its own keys of the block.
+struct AttentionStrips : AttentionItems {
+  using AttentionItems::AttentionItems;
+
+  void computeStrips(AttentionItem &item);
+
+private:
+  /// What a strip has in scratch.
+  struct StripState {
+    Value qt, o, s, p, m, mx, l, alpha, positions;
+  };
+  StripState stripState(const AttentionTile &tile, Value strip);
+  /// Calls body for each strip of an item: `part` has the strip's own rows and
+  /// key ranges, `strip` is where its scratch lies.
+  void
+  overStrips(AttentionItem &item,
+             llvm::function_ref<void(AttentionItem &part, Value strip)> body);
+  void withTile(
+      AttentionItem &part, Value strip,
+      llvm::function_ref<void(const AttentionTile &, const StripState &)> body);
+  /// Whether a strip needs the mask: keys that its tile visits may be none of
+  /// its own.
+  bool stripsAreMasked();
+};
+
+} // namespace heed::attn
