@@ -14,8 +14,11 @@ static masks::MaskSymbol symbolOf(MaskSymbolAttr symbol) {
   std::string name = symbol.getName().str();
   auto kind = symbol.isOpaque()            ? masks::MaskSymbol::Opaque
               : scalar && name == "kv_len" ? masks::MaskSymbol::KeyLength
+              : scalar && name == "q_len"  ? masks::MaskSymbol::QueryLength
                                            : masks::MaskSymbol::Parameter;
-  return {name, kind};
+  return {name, kind,
+          kind == masks::MaskSymbol::QueryLength ? std::optional<int64_t>(1)
+                                                 : std::nullopt};
 }
 
 bool keysReachTile(AttentionOp op) {
@@ -31,8 +34,8 @@ bool keysReachTile(AttentionOp op) {
          keys >= queries;
 }
 
-MaskFacts::MaskFacts(MaskAttr mask, bool keysReachTile, Ranges ranges)
-    : mask(mask), reach(keysReachTile), ranges(std::move(ranges)),
+MaskFacts::MaskFacts(MaskAttr mask, masks::RowFacts known, Ranges ranges)
+    : mask(mask), known(known), ranges(std::move(ranges)),
       split(splitTableConditions(mask)) {
   all = setOf(mask.getDisjuncts());
   if (all)
@@ -52,59 +55,19 @@ std::optional<masks::MaskSet> MaskFacts::setOf(ArrayRef<IntegerSet> disjuncts) {
 const masks::TileBounds &MaskFacts::tileBounds() {
   if (!bounds) {
     masks::TileOptions options;
-    options.keysReachTile = reach;
+    options.keysReachTile = keysReachTile();
     bounds = masks::computeTileBounds(*rest, options);
   }
   return *bounds;
 }
 
-/// The conditions compare entries of one table that are the same where q = kv.
-static bool holdOnDiagonal(const TableConditions &split, MaskAttr mask) {
-  ArrayRef<MaskSymbolAttr> symbols = mask.getSymbols();
-  MLIRContext *context = mask.getContext();
-  SmallVector<AffineExpr> values;
-  for (auto [i, symbol] : llvm::enumerate(symbols)) {
-    // The first symbol of the same table stands for all.
-    auto first = llvm::find_if(symbols, [&](MaskSymbolAttr other) {
-      return other == symbol || (other.isOpaque() && symbol.isOpaque() &&
-                                 other.getTable() == symbol.getTable());
-    });
-    values.push_back(getAffineSymbolExpr(first - symbols.begin(), context));
-  }
-  return !split.conditions.empty() &&
-         llvm::all_of(
-             llvm::zip(split.conditions, split.isEquality),
-             [&](auto condition) {
-               auto [expr, equality] = condition;
-               auto constant = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(
-                   expr.replaceSymbols(values), 2, symbols.size()));
-               return constant && (equality ? constant.getValue() == 0
-                                            : constant.getValue() >= 0);
-             });
-}
-
 const masks::RowCoverage &MaskFacts::rowCoverage() {
   if (rows)
     return *rows;
-  rows = masks::computeRowCoverage(*all, reach);
-  if (rows->verdict != masks::Verdict::Unknown || !reach ||
-      !holdOnDiagonal(split, mask))
-    return *rows;
-  // Of a row's own key the tables' entries are known to meet: maybe it is
-  // enough.
-  AffineExpr difference = getAffineDimExpr(0, mask.getContext()) -
-                          getAffineDimExpr(1, mask.getContext());
-  SmallVector<IntegerSet> sets(mask.getDisjuncts());
-  for (IntegerSet set : split.rest) {
-    SmallVector<AffineExpr> constraints(set.getConstraints());
-    SmallVector<bool> equalities(set.getEqFlags());
-    constraints.push_back(difference);
-    equalities.push_back(true);
-    sets.push_back(
-        IntegerSet::get(2, set.getNumSymbols(), constraints, equalities));
-  }
-  if (auto own = setOf(sets))
-    rows = masks::computeRowCoverage(*own, reach);
+  rows = masks::computeRowCoverage(*all, known);
+  if (rows->verdict == masks::Verdict::Unknown)
+    if (auto own = setOf(withOwnKeys(mask)))
+      rows = masks::computeRowCoverage(*own, known);
   return *rows;
 }
 
@@ -116,22 +79,28 @@ const masks::CacheCapacity &MaskFacts::cacheCapacity() {
 
 const masks::MaskCount &MaskFacts::count() {
   if (!pairs)
-    pairs = masks::computeMaskCount(*rest, reach);
+    pairs = masks::computeMaskCount(*rest, keysReachTile());
   return *pairs;
 }
 
 MaskFacts &MaskAnalysis::of(AttentionOp op) {
   MaskAttr mask = op.getMask();
-  bool reach = keysReachTile(op);
   MaskFacts::Ranges ranges;
   for (const SmallVector<int64_t> &values : valuesByHead(op, mask)) {
     ranges.emplace_back();
     if (!values.empty())
       ranges.back() = {*llvm::min_element(values), *llvm::max_element(values)};
   }
+  bool cached = isa<CacheType>(op.getK().getType());
+  masks::RowFacts known{keysReachTile(op)};
+  known.sameRows = !cached && (op.getQRows() ? op.getQRows() == op.getKvRows()
+                                             : op.getQAxis() == op.getKvAxis());
+  known.counted = known.sameRows || !op.getQRows();
+  known.aligned = aligned;
   return facts
-      .try_emplace({mask.getAsOpaquePointer(), reach, ranges}, mask, reach,
-                   ranges)
+      .try_emplace({mask.getAsOpaquePointer(), known.amongKeys, known.counted,
+                    known.sameRows, ranges},
+                   mask, known, ranges)
       .first->second;
 }
 

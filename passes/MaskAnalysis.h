@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/TableConditions.h"
+#include "passes/MaskFlow.h"
 #include "passes/masks/CacheCapacity.h"
 #include "passes/masks/MaskCount.h"
 #include "passes/masks/RowCoverage.h"
@@ -20,11 +21,11 @@ class MaskFacts {
 public:
   /// The least and largest value of each symbol over the heads, where known.
   using Ranges = std::vector<std::optional<std::pair<int64_t, int64_t>>>;
-  MaskFacts(attn::MaskAttr mask, bool keysReachTile, Ranges ranges);
+  MaskFacts(attn::MaskAttr mask, masks::RowFacts known, Ranges ranges);
 
   /// Empty, or why nothing is known.
   const std::string &error() const { return why; }
-  bool keysReachTile() const { return reach; }
+  bool keysReachTile() const { return known.amongKeys; }
   const masks::MaskSet &set() const { return *all; }
   const attn::TableConditions &conditions() const { return split; }
 
@@ -41,7 +42,7 @@ private:
   setOf(llvm::ArrayRef<mlir::IntegerSet> disjuncts);
 
   attn::MaskAttr mask;
-  bool reach;
+  masks::RowFacts known;
   Ranges ranges;
   attn::TableConditions split;
   std::optional<masks::MaskSet> all, rest;
@@ -56,14 +57,18 @@ private:
 /// so each mask is looked at once.
 class MaskAnalysis {
 public:
-  explicit MaskAnalysis(mlir::Operation *) {}
+  explicit MaskAnalysis(mlir::Operation *module)
+      : aligned(promisesAligned(module)) {}
   MaskFacts &of(attn::AttentionOp op);
   /// For a pass that reports: null, with a remark of it, where nothing is known
   /// of the mask.
   MaskFacts *known(attn::AttentionOp op, llvm::StringRef pass);
 
 private:
-  std::map<std::tuple<const void *, bool, MaskFacts::Ranges>, MaskFacts> facts;
+  bool aligned;
+  std::map<std::tuple<const void *, bool, bool, bool, MaskFacts::Ranges>,
+           MaskFacts>
+      facts;
 };
 
 } // namespace heed

@@ -125,7 +125,45 @@ MaskSet heed::flowOfMask(Operation *op, MaskAttr mask, StringRef qAxis,
                           error.empty() ? "the mask has too many sets" : error);
 }
 
+SmallVector<IntegerSet> heed::withOwnKeys(MaskAttr mask) {
+  ArrayRef<MaskSymbolAttr> symbols = mask.getSymbols();
+  MLIRContext *context = mask.getContext();
+  SmallVector<AffineExpr> entries; // the first of a table stands for all
+  for (MaskSymbolAttr symbol : symbols) {
+    auto first = llvm::find_if(symbols, [&](MaskSymbolAttr other) {
+      return other == symbol || (other.isOpaque() && symbol.isOpaque() &&
+                                 other.getTable() == symbol.getTable());
+    });
+    entries.push_back(getAffineSymbolExpr(first - symbols.begin(), context));
+  }
+  AffineExpr q = getAffineDimExpr(0, context),
+             kv = getAffineDimExpr(1, context);
+  SmallVector<IntegerSet> sets(mask.getDisjuncts());
+  for (IntegerSet set : mask.getDisjuncts()) {
+    SmallVector<AffineExpr> constraints = {q - kv};
+    SmallVector<bool> equalities = {true};
+    for (auto [each, equality] :
+         llvm::zip(set.getConstraints(), set.getEqFlags())) {
+      constraints.push_back(
+          simplifyAffineExpr(each.replaceSymbols(entries), 2, symbols.size()));
+      equalities.push_back(equality);
+    }
+    sets.push_back(IntegerSet::get(2, symbols.size(), constraints, equalities));
+  }
+  return sets;
+}
+
+bool heed::promisesAligned(Operation *module) {
+  auto model = module->getAttrOfType<DictionaryAttr>("attn.model");
+  auto said = model ? model.getAs<ArrayAttr>("promises") : ArrayAttr();
+  return said &&
+         llvm::any_of(said.getAsRange<StringAttr>(), [](StringAttr promise) {
+           return promise.getValue().starts_with("aligned: ");
+         });
+}
+
 std::optional<MaskSet> heed::symbolicMask(Operation *op, MaskAttr mask,
+                                          ArrayRef<IntegerSet> sets,
                                           std::string &error) {
   int64_t heads = axisSize(op->getOperand(0).getType(), axis::Heads);
   SmallVector<masks::MaskSymbol> symbols;
@@ -140,6 +178,8 @@ std::optional<MaskSet> heed::symbolicMask(Operation *op, MaskAttr mask,
       known.kind = masks::MaskSymbol::Opaque;
     else if (table.empty() && known.name == "kv_len")
       known.kind = masks::MaskSymbol::KeyLength;
+    else if (table.empty() && known.name == "q_len")
+      known.kind = masks::MaskSymbol::QueryLength;
     if (!values.empty()) {
       known.min = *llvm::min_element(values);
       known.max = *llvm::max_element(values);
@@ -148,5 +188,5 @@ std::optional<MaskSet> heed::symbolicMask(Operation *op, MaskAttr mask,
     }
     symbols.push_back(known);
   }
-  return MaskSet::get(mask.getContext(), mask.getDisjuncts(), symbols, error);
+  return MaskSet::get(mask.getContext(), sets, symbols, error);
 }

@@ -19,10 +19,20 @@ masks::MaskSet flowOfMask(mlir::Operation *op, attn::MaskAttr mask,
 std::vector<llvm::SmallVector<int64_t>> valuesByHead(mlir::Operation *op,
                                                      attn::MaskAttr mask);
 
+/// The mask's sets, and again at a row's own key, where entries of one table
+/// are the same entry: `doc[q] == doc[kv]` holds there.
+llvm::SmallVector<mlir::IntegerSet> withOwnKeys(attn::MaskAttr mask);
+
+/// The model promises `aligned`: of queries that are no keys, there are no more
+/// than keys.
+bool promisesAligned(mlir::Operation *module);
+
 /// The mask as a set, its symbols called as in the model file (`window[h]`) and
-/// bounded by the values that their tables have. nullopt, and `error` says why,
+/// bounded by the values that their tables have; of `sets`, mostly the mask's.
+/// nullopt, and `error` says why,
 /// where a constraint has no meaning.
 std::optional<masks::MaskSet>
-symbolicMask(mlir::Operation *op, attn::MaskAttr mask, std::string &error);
+symbolicMask(mlir::Operation *op, attn::MaskAttr mask,
+             llvm::ArrayRef<mlir::IntegerSet> sets, std::string &error);
 
 } // namespace heed

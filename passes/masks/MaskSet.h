@@ -22,7 +22,8 @@ struct MaskSymbol {
   enum Kind {
     Parameter, ///< one value for a whole tile
     Opaque,    ///< looked up per token
-    KeyLength  ///< L, the number of keys
+    KeyLength, ///< L, the number of keys
+    QueryLength
   };
   std::string name;
   Kind kind = Parameter;

@@ -7,6 +7,14 @@
 
 namespace heed::masks {
 
+/// What is known of rows besides 0 <= q.
+struct RowFacts {
+  bool amongKeys = false; ///< there is a key of that number: q < L
+  bool counted = true;    ///< from the first query on: q < q_len
+  bool sameRows = false;  ///< queries and keys are of the same rows: q_len == L
+  bool aligned = false;   ///< assumed: q_len <= L, as `promises: aligned` says
+};
+
 /// Which rows q of a mask have no allowed key 0 <= kv < L. They yield zeros.
 struct RowCoverage {
   /// Symbols of the ranges: L, then those of the mask.
@@ -19,12 +27,13 @@ struct RowCoverage {
   llvm::SmallVector<std::string> names;
   /// Why the verdict is Unknown.
   std::string reason;
+  /// Empty, or what was assumed of the lengths: `q_len <= L`.
+  std::string assumed;
 
   void print(llvm::raw_ostream &os) const;
 };
 
-/// Rows are 0 <= q, and q < L with `selfAttention`.
-RowCoverage computeRowCoverage(const MaskSet &mask, bool selfAttention,
+RowCoverage computeRowCoverage(const MaskSet &mask, RowFacts facts,
                                int64_t allowance = Exact::defaultAllowance);
 
 } // namespace heed::masks

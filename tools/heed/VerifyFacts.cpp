@@ -63,7 +63,8 @@ static Location modelAt(ModuleOp module) {
   return module.getLoc();
 }
 
-ModelFacts::ModelFacts(ModuleOp module) : flow(module), at(modelAt(module)) {
+ModelFacts::ModelFacts(ModuleOp module)
+    : flow(module), at(modelAt(module)), aligned(promisesAligned(module)) {
   proveOutputs();
   findMasks(module);
   for (MaskUse &use : masks)
@@ -189,7 +190,8 @@ void ModelFacts::findMasks(ModuleOp module) {
 void ModelFacts::proveMask(MaskUse &use) {
   double started = now();
   Location at = use.op.getLoc();
-  use.set = symbolicMask(use.op, use.op.getMask(), use.error);
+  attn::MaskAttr mask = use.op.getMask();
+  use.set = symbolicMask(use.op, mask, mask.getDisjuncts(), use.error);
   if (!use.set)
     return add({use.subject, "mask", Fact::NotProved, use.error, at}, started);
   use.causality = computeCausality(*use.set);
@@ -200,13 +202,19 @@ void ModelFacts::proveMask(MaskUse &use) {
       started);
 
   started = now();
-  use.rows = computeRowCoverage(*use.set, use.ownRows);
+  const bool sameRows = use.ownRows && !use.cached;
+  const masks::RowFacts known{.amongKeys = use.ownRows,
+                              .counted = sameRows || !use.op.getRows(),
+                              .sameRows = sameRows,
+                              .aligned = aligned};
+  use.rows = computeRowCoverage(*use.set, known);
+  std::string error;
+  if (use.rows.verdict == Verdict::Unknown)
+    if (auto own = symbolicMask(use.op, mask, withOwnKeys(mask), error))
+      use.rows = computeRowCoverage(*own, known);
   Fact rows{use.subject, "rows covered", of(use.rows.verdict), "", at};
-  if (use.rows.verdict == Verdict::Holds)
-    rows.words = "every row sees a key";
-  else
-    rows.words = use.rows.verdict == Verdict::Unknown ? use.rows.reason
-                                                      : printed(use.rows);
+  rows.words = use.rows.verdict == Verdict::Unknown ? use.rows.reason
+                                                    : printed(use.rows);
   add(rows, started);
 
   started = now();

@@ -52,6 +52,7 @@ public:
 
   const ModelFlow flow;
   const mlir::Location at; ///< of the model
+  const bool aligned;      ///< promised: q_len <= kv_len
   std::vector<MaskUse> masks;
   std::vector<Fact> facts;
   /// Of each entry and its outputs, in order.

@@ -322,7 +322,8 @@ TEST_CASE("what the analyses find of common masks is certified") {
     tally.count(model, "ahead", partsOf(computeCausality(mask)));
     tally.count(model, "cache", partsOf(computeCacheCapacity(mask)));
     model.masks.back().given += " and L >= q1";
-    tally.count(model, "rows", partsOf(computeRowCoverage(mask, true), tiles));
+    tally.count(model, "rows",
+                partsOf(computeRowCoverage(mask, {.amongKeys = true}), tiles));
   }
   CHECK(tally.proved > 80);
   CHECK(tally.notProved == 0);
@@ -344,7 +345,8 @@ TEST_CASE("what the analyses find of random masks is not refuted") {
     tally.count(model, "ahead", partsOf(computeCausality(mask)));
     tally.count(model, "cache", partsOf(computeCacheCapacity(mask)));
     model.masks.back().given += " and L >= q1";
-    tally.count(model, "rows", partsOf(computeRowCoverage(mask, true), tiles));
+    tally.count(model, "rows",
+                partsOf(computeRowCoverage(mask, {.amongKeys = true}), tiles));
   }
   CAPTURE(tally.notProved);
   CHECK(tally.proved > 70);
