@@ -7,6 +7,7 @@
 #include "llvm/Support/Path.h"
 
 #include <cstdlib>
+#include <set>
 
 using namespace heed;
 using llvm::StringRef;
@@ -102,7 +103,24 @@ private:
     model.dims.push_back({name.text, *size, name.at});
   }
 
+  static bool isNumbers(const Node &value) {
+    return value.isList() && !value.items.empty() &&
+           value.items[0]->isScalar() &&
+           (llvm::isDigit(StringRef(value.items[0]->text).front()) ||
+            value.items[0]->text[0] == '-');
+  }
+
   void bind(const Node &name, const Node &value) {
+    // Masks and score rules have these words; a number of that name would never
+    // be read there, or be read for them.
+    static const std::set<std::string> Taken = {
+        "q",   "kv",   "q_len", "kv_len", "h",   "b",   "s",       "i",
+        "all", "same", "and",   "or",     "not", "mod", "floordiv"};
+    bool isPipeline = value.isList() && !isNumbers(value);
+    if (Taken.count(name.text) && !isPipeline)
+      return diags.error(name.at, "`" + name.text +
+                                      "` has a meaning in masks and score "
+                                      "rules; call it something else");
     if (value.isScalar()) {
       if (auto integer = constInteger(value, model.names, diags))
         model.names.integers[name.text] = *integer;
@@ -113,9 +131,7 @@ private:
       model.tables.push_back({name.text, name.at, &value});
       return;
     }
-    if (value.isList() && !value.items.empty() && value.items[0]->isScalar() &&
-        (llvm::isDigit(StringRef(value.items[0]->text).front()) ||
-         value.items[0]->text[0] == '-')) {
+    if (isNumbers(value)) {
       std::vector<int64_t> &list = model.names.lists[name.text];
       for (const Node *item : value.items)
         list.push_back(constInteger(*item, model.names, diags).value_or(0));
