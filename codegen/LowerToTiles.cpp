@@ -81,6 +81,7 @@ private:
   SmallVector<Value> sizes(RankedTensorType type);
   MemoryValue allocate(OpResult result);
   Value scratchBytes();
+  Value readAfter(Operation *op);
   SmallVector<Value> entryCache(unsigned number);
   void copyResults();
 
@@ -93,6 +94,7 @@ private:
   int64_t &scratch;
   CallContext context;
   Value threadScratch;
+  Value readAfterCall; // a byte of the weights; null in the entry
   llvm::DenseMap<Value, MemoryValue> memory;
   SmallVector<MemoryValue> results; // where the caller wants them
   llvm::DenseMap<StringAttr, Value> sizeOf;
@@ -187,6 +189,8 @@ void FunctionLowering::lowerKernel(Operation *op) {
   });
   for (OpResult result : op->getResults())
     llvm::append_range(operands, memory[result]);
+  if (isa<FusedLinearOp>(op))
+    operands.push_back(readAfter(op));
   func::CallOp::create(b, op->getLoc(), name, TypeRange(), operands);
   barrier();
 }
@@ -295,7 +299,7 @@ LogicalResult FunctionLowering::lowerCall(func::CallOp op) {
   SmallVector<Value> operands = context.values();
   operands[1] = arena->calleeArena(
       e, context, [&](StringAttr name) { return axisSize(name); });
-  operands.push_back(threadScratch);
+  operands.append({threadScratch, readAfter(op)});
   for (Value operand : op.getOperands())
     llvm::append_range(operands, memory.lookup(operand));
   unsigned caches = 0;
@@ -368,6 +372,34 @@ Value FunctionLowering::scratchBytes() {
   return bytes;
 }
 
+/// The byte of the weights where this thread reads on behind `op`: in the next
+/// linear, maybe one of the next call. Byte 0 where there is none.
+Value FunctionLowering::readAfter(Operation *op) {
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
+    auto linear = dyn_cast<FusedLinearOp>(next);
+    auto call = dyn_cast<func::CallOp>(next);
+    if (call) {
+      auto callee = module.lookupSymbol<func::FuncOp>(
+          (call.getCallee() + "_tensors").str());
+      callee.walk([&](FusedLinearOp first) {
+        linear = first;
+        return WalkResult::interrupt();
+      });
+    }
+    if (linear)
+      return firstRead(
+          e, linear,
+          [&](Value weight) {
+            if (auto argument = dyn_cast<BlockArgument>(weight);
+                argument && call)
+              weight = call.getOperand(argument.getArgNumber());
+            return memory.lookup(weight)[0];
+          },
+          context);
+  }
+  return readAfterCall ? readAfterCall : e.index(0);
+}
+
 /// Offset of cache `number` of the entry, times the capacity; the stride of a
 /// slot; the capacity.
 SmallVector<Value> FunctionLowering::entryCache(unsigned number) {
@@ -400,7 +432,7 @@ LogicalResult FunctionLowering::run() {
   SmallVector<Type> types = CallContext::types(b.getContext(), hasCache);
   unsigned leading = types.size();
   if (!entry)
-    types.push_back(types[1]);
+    types.append({types[1], b.getIndexType()});
   for (Type type : from.getArgumentTypes())
     llvm::append_range(types, slots(type));
   for (Type type : from.getResultTypes())
@@ -430,8 +462,9 @@ LogicalResult FunctionLowering::run() {
     context.arena = e.view(context.arena, start, b.getI8Type(),
                            e.sub(e.sizeOf(context.arena), start));
   } else {
-    threadScratch = rest.front();
-    rest = rest.drop_front();
+    threadScratch = rest[0];
+    readAfterCall = rest[1];
+    rest = rest.drop_front(2);
   }
   unsigned caches = 0;
   auto take = [&](Type type) {

@@ -21,11 +21,12 @@ def Attn_TileMatmulOp : Attn_TileOp<"tile_matmul"> {
   let description = [{
     into[i, j] = sum over k of x[i, k] * W[16 * first + j, k], k ascending, for 0 <= i < rows and the outputs of the panels
     first..last. x is [rows, in] as tile_rows packs it, `into` is [rows, 16 * block_panels] f32. The schedule's register tile
-    and block_k apply.
+    and block_k apply. `next` is the byte of the weights' memory where this thread reads on afterwards: a row alone, which
+    waits for memory, asks for it before its own panels end. A hint, any number will do.
   }];
-  let arguments = (ins Attn_Memory1D:$x, Index:$rows, Attn_WeightType:$weight, Index:$first, Index:$last, Attn_Memory1D:$into,
-                       Attn_Memory1D:$scratch, Attn_LinearScheduleAttr:$schedule);
-  let assemblyFormat = [{ $x `rows` $rows `,` $weight `panels` $first `to` $last `into` $into `scratch` $scratch `,` $schedule
+  let arguments = (ins Attn_Memory1D:$x, Index:$rows, Attn_WeightType:$weight, Index:$first, Index:$last, Index:$next,
+                       Attn_Memory1D:$into, Attn_Memory1D:$scratch, Attn_LinearScheduleAttr:$schedule);
+  let assemblyFormat = [{ $x `rows` $rows `,` $weight `panels` $first `to` $last `next` $next `into` $into `scratch` $scratch `,` $schedule
     attr-dict `:` type($x) `,` type($weight) `,` type($into) `,` type($scratch) }];
 }
 

@@ -67,8 +67,16 @@ SmallVector<Together> splitEpilogue(FusedLinearOp op) {
   return out;
 }
 
-/// Panels that must stay in one block: whole heads where the epilogue turns
-/// them.
+LinearScheduleAttr scheduleOf(FusedLinearOp op) {
+  if (auto schedule = op.getScheduleAttr())
+    return schedule;
+  return LinearScheduleAttr::get(op.getContext(),
+                                 StringAttr::get(op.getContext(), "fma_f32"), 8,
+                                 3, 96, 12, 128);
+}
+
+/// Panels that one thread takes at least: whole register tiles, and whole heads
+/// where the epilogue turns them.
 int64_t unitPanels(FusedLinearOp op) {
   int64_t unit = 1;
   op.getEpilogue().walk([&](RopeOp rope) {
@@ -76,7 +84,18 @@ int64_t unitPanels(FusedLinearOp op) {
         cast<RankedTensorType>(rope.getX().getType()).getShape().back();
     unit = std::lcm(unit, std::lcm(head, kPanel) / kPanel);
   });
-  return unit;
+  int64_t tile = scheduleOf(op).getPanels();
+  return tile <= unit ? unit : std::lcm(unit, tile);
+}
+
+/// Panels of the longest of a part's linears.
+int64_t panelsOf(FusedLinearOp op, const Together &part) {
+  int64_t out = 0;
+  for (unsigned product : part.products)
+    out = std::max(
+        out,
+        cast<WeightType>(op.getWeights()[product].getType()).getShape()[0]);
+  return llvm::divideCeil(out, kPanel);
 }
 
 /// Where a thread's run of `total` items begins. Every other part is cut at the
@@ -86,12 +105,23 @@ Value beginOf(Emit &e, Value total, Value thread, Value threads, size_t part) {
   return e.div(part % 2 ? e.sub(e.add(at, threads), e.index(1)) : at, threads);
 }
 
-LinearScheduleAttr scheduleOf(FusedLinearOp op) {
-  if (auto schedule = op.getScheduleAttr())
-    return schedule;
-  return LinearScheduleAttr::get(op.getContext(),
-                                 StringAttr::get(op.getContext(), "fma_f32"), 8,
-                                 3, 96, 12, 128);
+/// The byte at which panel `panel` of a linear's weight begins.
+Value panelAt(Emit &e, FusedLinearOp op, unsigned product, Value offset,
+              Value panel) {
+  auto type = cast<WeightType>(op.getWeights()[product].getType());
+  return e.add(offset,
+               e.mul(panel, panelBytes(type.getElement(), type.getShape()[1])));
+}
+
+/// Where a thread begins to read part `number` for a row alone: the first of
+/// its linears, whose weight lies at `offset`.
+Value partAt(Emit &e, FusedLinearOp op, const Together &part, size_t number,
+             Value offset, const CallContext &context) {
+  int64_t unit = unitPanels(op),
+          units = llvm::divideCeil(panelsOf(op, part), unit);
+  Value begin =
+      beginOf(e, e.index(units), context.thread, context.threads, number);
+  return panelAt(e, op, part.products.front(), offset, e.mul(begin, unit));
 }
 
 /// An encoder's sequences keep their bits whether they come alone or with
@@ -135,12 +165,14 @@ void cloneEpilogue(Emit &e, FusedLinearOp op, const Together &part,
 } // namespace
 
 void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
+  Value afterwards =
+      kernel.function.getBody().front().addArgument(e.b.getIndexType(), e.loc);
+  kernel.function.setType(e.b.getFunctionType(
+      kernel.function.getBody().front().getArgumentTypes(), {}));
   auto x = kernel.bound.lookup(op.getX()).getDefiningOp<FromMemoryOp>();
   int64_t in = RowShape(x.getType()).columns, stride = packedRowStride(in);
   LinearScheduleAttr schedule = scheduleOf(op);
   int64_t unit = unitPanels(op);
-  unit = std::lcm(unit,
-                  schedule.getPanels() <= unit ? unit : schedule.getPanels());
   int64_t blockPanels = llvm::alignTo(schedule.getBlockPanels(), unit);
   schedule = LinearScheduleAttr::get(
       op.getContext(), schedule.getAtom(), schedule.getRows(),
@@ -152,7 +184,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
 
   // Scratch: packed rows, products, then what the matmuls and row programs
   // need.
-  int64_t rowsBytes = blockRows * stride * 4,
+  int64_t rowsBytes = std::max<int64_t>(blockRows, 2) * stride * 4,
           productBytes = blockRows * width * 4, workBytes = 0, most = 1;
   SmallVector<Together> parts = splitEpilogue(op);
   for (Value weight : op.getWeights())
@@ -166,7 +198,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
   kernel.scratchBytes =
       rowsBytes + most * productBytes + llvm::alignTo(workBytes, 64);
   Value packed = e.view(kernel.scratch, e.index(0), e.b.getF32Type(),
-                        e.index(blockRows * stride));
+                        e.index(rowsBytes / 4));
   Value work = e.view(kernel.scratch, e.index(rowsBytes + most * productBytes),
                       e.b.getI8Type(), e.index(llvm::alignTo(workBytes, 64)));
   SmallVector<Value> products;
@@ -175,28 +207,52 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
                               e.index(rowsBytes + i * productBytes),
                               e.b.getF32Type(), e.index(blockRows * width)));
 
-  bool mayBeAlone = !isEncoder(op);
+  auto offsetOf = [&](unsigned product) -> Value {
+    return kernel.bound.lookup(op.getWeights()[product])
+        .getDefiningOp<WeightAtOp>()
+        .getOffset();
+  };
+  auto pack = [&](Value row, Value lastRow) {
+    auto tile = TileRowsOp::create(e.b, e.loc, x, row, lastRow, packed,
+                                   schedule.getRows());
+    IRMapping mapping = kernel.bound;
+    op.getPrologue().cloneInto(&tile.getPrologue(), mapping);
+  };
+  auto digits = [&] {
+    SmallVector<WeightType> weights;
+    for (Value weight : op.getWeights())
+      weights.push_back(cast<WeightType>(weight.getType()));
+    aloneToDigits(e, packed, weights,
+                  op->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
+                      "attn.target"));
+  };
+  // A row that comes alone is packed once for all parts.
+  bool mayBeAlone = !isEncoder(op) && schedule.getRows() > 1;
+  if (mayBeAlone)
+    e.when(e.equal(rows, e.index(1)), [&] {
+      pack(e.index(0), rows);
+      digits();
+    });
   for (auto [number, part] : llvm::enumerate(parts)) {
-    int64_t out = 0;
-    for (unsigned product : part.products)
-      out = std::max(
-          out,
-          cast<WeightType>(op.getWeights()[product].getType()).getShape()[0]);
-    int64_t panels = llvm::divideCeil(out, kPanel),
-            units = llvm::divideCeil(panels, unit);
+    int64_t panels = panelsOf(op, part), units = llvm::divideCeil(panels, unit);
     Value total = e.mul(rowBlocks, units);
     Value thread = kernel.context.thread, threads = kernel.context.threads;
     Value begin = beginOf(e, total, thread, threads, number),
           end = beginOf(e, total, e.add(thread, 1), threads, number);
+    Value afterPart = number + 1 < parts.size()
+                          ? partAt(e, op, parts[number + 1], number + 1,
+                                   offsetOf(parts[number + 1].products.front()),
+                                   kernel.context)
+                          : afterwards;
     e.when(e.less(begin, end), [&] {
       Value firstBlock = e.div(begin, units), lastBlock = e.ceilDiv(end, units);
       e.loop(firstBlock, lastBlock, [&](Value block) {
         Value row = e.mul(block, blockRows),
               lastRow = e.min(e.add(row, blockRows), rows);
-        auto pack = TileRowsOp::create(e.b, e.loc, x, row, lastRow, packed,
-                                       schedule.getRows());
-        IRMapping mapping = kernel.bound;
-        op.getPrologue().cloneInto(&pack.getPrologue(), mapping);
+        if (mayBeAlone)
+          e.when(e.less(e.index(1), rows), [&] { pack(row, lastRow); });
+        else
+          pack(row, lastRow);
         Value before = e.mul(block, units);
         Value u0 = e.max(e.sub(begin, before), e.index(0)),
               u1 = e.min(e.sub(end, before), e.index(units));
@@ -211,6 +267,8 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
           count = mayBeAlone
                       ? e.select(e.equal(rows, e.index(1)), count, padded)
                       : padded;
+        } else {
+          e.when(e.equal(count, e.index(1)), digits);
         }
         if (multipliesPairs(schedule, in))
           e.when(e.less(e.index(1), count),
@@ -225,9 +283,18 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
           SmallVector<Value> at;
           for (auto [i, product] : llvm::enumerate(part.products)) {
             at.push_back(products[i]);
+            Value next = i + 1 < part.products.size()
+                             ? panelAt(e, op, part.products[i + 1],
+                                       offsetOf(part.products[i + 1]), panel)
+                             : e.select(e.less(panelEnd, lastPanel),
+                                        panelAt(e, op, part.products.front(),
+                                                offsetOf(part.products.front()),
+                                                panelEnd),
+                                        afterPart);
             TileMatmulOp::create(e.b, e.loc, packed, count,
                                  kernel.bound.lookup(op.getWeights()[product]),
-                                 panel, panelEnd, products[i], work, schedule);
+                                 panel, panelEnd, next, products[i], work,
+                                 schedule);
           }
           SmallVector<Value> targets;
           for (unsigned result : part.results)
@@ -240,6 +307,14 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
       });
     });
   }
+}
+
+Value firstRead(Emit &e, FusedLinearOp op,
+                llvm::function_ref<Value(Value)> offsetOf,
+                const CallContext &context) {
+  Together part = splitEpilogue(op).front();
+  return partAt(e, op, part, 0,
+                offsetOf(op.getWeights()[part.products.front()]), context);
 }
 
 void emitRowKernel(Emit &e, Kernel &kernel, Operation *op) {

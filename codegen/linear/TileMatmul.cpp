@@ -50,9 +50,7 @@ int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
           : schedule.getPanels() * depthOf(weight, schedule) * kPanel * 4;
   if (multipliesPairs(schedule, weight.getShape()[1]))
     decoded = schedule.getPanels() * depthOf(weight, schedule) * kPanel * 2;
-  int64_t split =
-      packedRowStride(weight.getShape()[1]) / 32 * WeightCodec::kSplitBytes;
-  return llvm::alignTo(std::max(decoded, split), 64);
+  return llvm::alignTo(decoded, 64);
 }
 
 namespace {
@@ -108,7 +106,7 @@ struct Matmul {
                     int64_t count, Value ask);
   void oneRow();
   void prefetchLine(Value at);
-  void prefetch(ArrayRef<Value> groups);
+  void prefetch(Value number, Value from, int64_t count);
   void oneRowPanels(Value first, Value last, int64_t count);
 };
 
@@ -379,14 +377,27 @@ void Matmul::prefetchLine(Value at) {
                              /*isDataCache=*/true);
 }
 
-/// One row waits for memory: groups are asked for well before their turn,
-/// across the ends of pages, of panels and of the weight, behind which the next
-/// kernel's lies.
-void Matmul::prefetch(ArrayRef<Value> groups) {
-  constexpr int64_t ahead = 16384, line = 64;
-  for (Value group : groups)
+/// One row waits for memory: it is asked well before its turn for what is read
+/// a while after byte `from` of `count` panels, across the ends of pages and of
+/// panels, and behind the last panel where this thread reads on, maybe in the
+/// next kernel.
+void Matmul::prefetch(Value number, Value from, int64_t count) {
+  constexpr int64_t inFlight = 16384, line = 64;
+  Value ahead = e.add(from, inFlight / count), at;
+  if (count == 1) {
+    at = e.add(panelAt(number), ahead);
+    Value end = panelAt(op.getLast());
+    at = e.select(e.less(at, end), at, e.add(op.getNext(), e.sub(at, end)));
+  } else {
+    Value after = e.add(number, count);
+    Value beyond =
+        e.select(e.less(after, op.getLast()), panelAt(after), op.getNext());
+    at = e.select(e.less(ahead, e.index(panel)), e.add(panelAt(number), ahead),
+                  e.add(beyond, e.sub(ahead, e.index(panel))));
+  }
+  for (int64_t p = 0; p < count; ++p)
     for (int64_t byte = 0; byte < codec.group().bytes; byte += line)
-      prefetchLine(e.add(group, ahead + byte));
+      prefetchLine(e.add(at, p * panel + byte));
 }
 
 /// One row: `count` panels side by side, k in groups.
@@ -401,9 +412,8 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
                     SmallVector<Value> at, next(carried);
                     for (int64_t p = 0; p < count; ++p)
                       at.push_back(e.add(panelAt(e.add(number, p)), from));
-                    prefetch(at);
-                    codec.dot(bytes, at, op.getX(), k, op.getScratch(),
-                              e.mul(group, WeightCodec::kSplitBytes), next);
+                    prefetch(number, from, count);
+                    codec.dot(bytes, at, op.getX(), k, e.add(k, stride), next);
                     return next;
                   });
     for (int64_t p = 0; p < count; ++p)
@@ -413,11 +423,6 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
 }
 
 void Matmul::oneRow() {
-  if (codec.isQuantised())
-    e.loop(e.index(0), e.index(stride), 32, [&](Value k) {
-      codec.splitGroup(op.getX(), k, op.getScratch(),
-                       e.mul(e.div(k, 32), WeightCodec::kSplitBytes));
-    });
   // Quantised panels one after another: one stream runs at the memory's speed,
   // several do not (measured).
   int64_t count = codec.isQuantised() ? 1 : manyRegisters ? 8 : 4;
@@ -429,6 +434,22 @@ void Matmul::oneRow() {
 }
 
 } // namespace
+
+void aloneToDigits(Emit &e, Value row, ArrayRef<WeightType> weights,
+                   TargetAttr target) {
+  DigitsFor purpose;
+  bool any = false;
+  for (WeightType weight : weights) {
+    WeightCodec codec(e, weight.getElement(), target);
+    any |= codec.isQuantised();
+    purpose.products |= codec.digitsFor().products;
+    purpose.signedBytes |= codec.digitsFor().signedBytes;
+  }
+  if (!any)
+    return;
+  Value stride = e.index(packedRowStride(weights.front().getShape()[1]));
+  rowToDigits(e, row, stride, stride, purpose);
+}
 
 void lowerTileMatmul(IRRewriter &rewriter, TileMatmulOp op, TargetAttr target) {
   rewriter.setInsertionPoint(op);

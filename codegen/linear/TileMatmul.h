@@ -15,6 +15,11 @@ int64_t packedRowStride(int64_t in);
 bool multipliesPairs(attn::LinearScheduleAttr schedule, int64_t in);
 /// Makes the first `count` elements of packed rows bf16, in their place.
 void rowsToPairs(Emit &e, mlir::Value rows, mlir::Value count);
+/// Writes behind a packed row that comes alone what linears of these weights
+/// want to know of it (RowDigits.h): as many bytes as the row takes.
+void aloneToDigits(Emit &e, mlir::Value row,
+                   llvm::ArrayRef<attn::WeightType> weights,
+                   attn::TargetAttr target);
 
 /// Bytes of scratch that a tile_matmul of this weight and schedule needs.
 int64_t tileMatmulScratch(attn::WeightType weight,

@@ -123,72 +123,9 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   llvm_unreachable("all storage types are named above");
 }
 
-Value WeightCodec::loadAs(Type type, Value bytes, Value at) {
-  unsigned size = type.getIntOrFloatBitWidth() / 8;
-  Value raw = vector::LoadOp::create(
-      e.b, e.loc, VectorType::get({size}, e.b.getI8Type()), bytes, at);
-  Value one =
-      vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, type), raw);
-  return vector::ExtractOp::create(e.b, e.loc, one, 0);
-}
-
-void WeightCodec::splitGroup(Value x, Value at, Value split, Value to) {
-  auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
-  auto i8 = VectorType::get({kLanes}, e.b.getI8Type());
-  Value half[2] = {e.load(x, at), e.load(x, e.add(at, kLanes))};
-  auto storeScalar = [&](Value value, int64_t offset) {
-    Value vector = vector::BroadcastOp::create(
-        e.b, e.loc, VectorType::get({1}, value.getType()), value);
-    Value raw = vector::BitCastOp::create(
-        e.b, e.loc, VectorType::get({4}, e.b.getI8Type()), vector);
-    vector::StoreOp::create(e.b, e.loc, raw, split, e.add(to, offset));
-  };
-  storeScalar(e.sumLanes(e.addf(half[0], half[1])), 100);
-  if (!multipliesBytes)
-    return;
-  auto abs = [&](Value v) -> Value {
-    return math::AbsFOp::create(e.b, e.loc, v);
-  };
-  Value largest =
-      arith::MaxNumFOp::create(e.b, e.loc, abs(half[0]), abs(half[1]));
-  Value most = vector::ReductionOp::create(
-      e.b, e.loc, vector::CombiningKind::MAXNUMF, largest);
-  // The top digit stays within 127.
-  constexpr double range = 127.0 * 65536;
-  Value none = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ,
-                                     most, e.constant(0));
-  Value inverse = e.broadcast(
-      e.select(none, e.constant(0), e.divf(e.constant(range), most)));
-  storeScalar(e.mulf(most, e.constant(1 / range)), 96);
-  Value sums[3];
-  for (int64_t h = 0; h < 2; ++h) {
-    Value rounded =
-        math::RoundEvenOp::create(e.b, e.loc, e.mulf(half[h], inverse));
-    Value rest = arith::FPToSIOp::create(e.b, e.loc, i32, rounded);
-    for (int64_t digit = 0; digit < 3; ++digit) {
-      Value low = rest;
-      if (digit < 2) {
-        low = arith::ShLIOp::create(e.b, e.loc, rest, e.splatI32(24));
-        low = arith::ShRSIOp::create(e.b, e.loc, low, e.splatI32(24));
-        Value high = arith::SubIOp::create(e.b, e.loc, rest, low);
-        rest = arith::ShRSIOp::create(e.b, e.loc, high, e.splatI32(8));
-      }
-      vector::StoreOp::create(e.b, e.loc,
-                              arith::TruncIOp::create(e.b, e.loc, i8, low),
-                              split, e.add(to, 32 * digit + 16 * h));
-      sums[digit] =
-          h ? arith::AddIOp::create(e.b, e.loc, sums[digit], low).getResult()
-            : low;
-    }
-  }
-  for (int64_t digit = 0; digit < 3; ++digit) {
-    Value sum = vector::ReductionOp::create(
-        e.b, e.loc, vector::CombiningKind::ADD, sums[digit]);
-    storeScalar(arith::MulIOp::create(
-                    e.b, e.loc, sum,
-                    arith::ConstantIntOp::create(e.b, e.loc, -128, 32)),
-                104 + 4 * digit);
-  }
+Value WeightCodec::wordOf(Value x, Value digitsAt, int64_t word) {
+  return arith::BitcastOp::create(e.b, e.loc, e.b.getI32Type(),
+                                  e.loadScalar(x, e.add(digitsAt, word)));
 }
 
 /// Two chains a panel to hide the latency of fma.
@@ -218,8 +155,8 @@ void WeightCodec::dotFloats(Value bytes, ArrayRef<Value> panels, Value x,
 /// Digit by digit in integers, exactly: dpbusd multiplies unsigned bytes of W
 /// with signed digits of x. Bytes of Q8_0 are made unsigned by adding 128,
 /// which the sums start without.
-void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split,
-                            Value splitAt, MutableArrayRef<Value> sums) {
+void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value x,
+                            Value digitsAt, MutableArrayRef<Value> sums) {
   auto i32 = VectorType::get({kLanes}, e.b.getI32Type());
   auto i8 = VectorType::get({64}, e.b.getI8Type());
   bool q8 = element == WeightElement::Q8_0;
@@ -228,21 +165,21 @@ void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split,
   };
   SmallVector<std::array<Value, 3>> products(panels.size());
   for (int64_t digit = 0; digit < 3; ++digit) {
-    Value start = q8 ? e.broadcast(loadAs(e.b.getI32Type(), split,
-                                          e.add(splitAt, 104 + 4 * digit)))
-                     : e.splatI32(0);
+    Value start =
+        q8 ? e.broadcast(wordOf(x, digitsAt, RowDigits::kOffsets + digit))
+           : e.splatI32(0);
     for (auto &product : products)
       product[digit] = start;
   }
   auto multiply = [&](ArrayRef<Value> weights, int64_t k) {
     for (int64_t digit = 0; digit < 3; ++digit) {
-      Value x = asBytes(e.broadcast(
-          loadAs(e.b.getI32Type(), split, e.add(splitAt, 32 * digit + k))));
+      Value four =
+          asBytes(e.broadcast(wordOf(x, digitsAt, RowDigits::word(digit, k))));
       for (auto [product, w] : llvm::zip(products, weights))
         product[digit] = LLVM::CallIntrinsicOp::create(
                              e.b, e.loc, i32,
                              e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-                             ValueRange{product[digit], w, x})
+                             ValueRange{product[digit], w, four})
                              .getResult(0);
     }
   };
@@ -266,7 +203,7 @@ void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split,
       multiply(high, 16 + 4 * g);
   }
   Value scale =
-      e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 96)));
+      e.broadcast(e.loadScalar(x, e.add(digitsAt, RowDigits::kScale)));
   for (auto [p, product] : llvm::enumerate(products)) {
     auto number = [&](int64_t digit) -> Value {
       return arith::SIToFPOp::create(e.b, e.loc, e.vector(), product[digit]);
@@ -278,7 +215,7 @@ void WeightCodec::dotDigits(Value bytes, ArrayRef<Value> panels, Value split,
 }
 
 void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, Value x, Value k,
-                      Value split, Value splitAt, MutableArrayRef<Value> sums) {
+                      Value digitsAt, MutableArrayRef<Value> sums) {
   if (!isQuantised()) {
     SmallVector<SmallVector<Value>> w;
     for (Value at : panels)
@@ -293,12 +230,12 @@ void WeightCodec::dot(Value bytes, ArrayRef<Value> panels, Value x, Value k,
   // d * sum(q x) (+ m * sum(x)): the scale once for a group.
   SmallVector<Value> products(panels.size());
   if (multipliesBytes)
-    dotDigits(bytes, panels, split, splitAt, products);
+    dotDigits(bytes, panels, x, digitsAt, products);
   else
     dotFloats(bytes, panels, x, k, products);
   Value xSum;
   if (element != WeightElement::Q8_0)
-    xSum = e.broadcast(loadAs(e.b.getF32Type(), split, e.add(splitAt, 100)));
+    xSum = e.broadcast(e.loadScalar(x, e.add(digitsAt, RowDigits::kSum)));
   for (auto [p, at] : llvm::enumerate(panels)) {
     if (element == WeightElement::Q4_0)
       products[p] = e.fma(e.splat(-8), xSum, products[p]);

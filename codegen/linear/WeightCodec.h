@@ -1,7 +1,7 @@
 //===- WeightCodec.h - Packed weights become f32 vectors in registers -----===//
 #pragma once
 
-#include "codegen/Emit.h"
+#include "codegen/linear/RowDigits.h"
 #include "codegen/pack/PackedLayout.h"
 
 namespace heed {
@@ -21,28 +21,23 @@ public:
   mlir::Value rawWords(mlir::Value bytes, mlir::Value at) {
     return words(bytes, at);
   }
-  /// True for the block formats, whose dot() wants x split by splitRow.
+  /// True for the block formats, whose dot() wants a row's digits.
   bool isQuantised() const { return layout.depth == 32; }
-
-  /// Bytes of a group of x as splitRow makes it, 32 elements: three signed
-  /// digits of 8 bits each, [3][32]; the scale and the sum of the group, f32;
-  /// -128 times the sum of each digit, i32.
-  static constexpr int64_t kSplitBytes = 128;
-  /// Splits a group of 32 elements of x for products of integers: x = scale *
-  /// (digit2 * 2^16 + digit1 * 2^8 + digit0), with an error of at most 2^-24 of
-  /// the group's largest element, which is that of f32.
-  void splitGroup(mlir::Value x, mlir::Value at, mlir::Value split,
-                  mlir::Value to);
+  /// What those digits are for.
+  DigitsFor digitsFor() const {
+    return {isQuantised() && multipliesBytes,
+            element == attn::WeightElement::Q8_0};
+  }
 
   /// The group at byte `at` of `bytes`: group().depth vectors, w[k, 0..16).
   llvm::SmallVector<mlir::Value> decode(mlir::Value bytes, mlir::Value at);
 
   /// Adds w[k.., 0..16) x[k..] over a group of several panels to their sums.
   /// Each element of x is broadcast once and used for all panels at once: more
-  /// would live in registers than there are. `split` holds the group of x at
-  /// `splitAt`, for the block formats.
+  /// would live in registers than there are. The block formats find the group's
+  /// digits in x at `digitsAt`.
   void dot(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels, mlir::Value x,
-           mlir::Value k, mlir::Value split, mlir::Value splitAt,
+           mlir::Value k, mlir::Value digitsAt,
            llvm::MutableArrayRef<mlir::Value> sums);
 
 private:
@@ -51,9 +46,9 @@ private:
                  mlir::Value x, mlir::Value k,
                  llvm::MutableArrayRef<mlir::Value> sums);
   void dotDigits(mlir::Value bytes, llvm::ArrayRef<mlir::Value> panels,
-                 mlir::Value split, mlir::Value splitAt,
+                 mlir::Value x, mlir::Value digitsAt,
                  llvm::MutableArrayRef<mlir::Value> sums);
-  mlir::Value loadAs(mlir::Type type, mlir::Value bytes, mlir::Value at);
+  mlir::Value wordOf(mlir::Value x, mlir::Value digitsAt, int64_t word);
   mlir::Value halves(mlir::Value bytes, mlir::Value at);
   mlir::Value words(mlir::Value bytes, mlir::Value at);
   mlir::Value nibble(mlir::Value words, int64_t shift);

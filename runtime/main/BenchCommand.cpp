@@ -133,27 +133,34 @@ Status Bench::decoder(size_t prompt, size_t tokens) {
     best = std::min(best, *took);
     return {};
   };
-  auto timeBoth = [&](size_t first, size_t count) -> Status {
-    Status done = time(all, first, count);
-    return done && all.threads > 1 ? time(one, first, count) : done;
-  };
+  constexpr size_t together = 8; // tokens
   Progress progress;
   double first = 0;
   for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = timeBoth(0, prompt); !done)
+    if (Status done = time(all, 0, prompt); !done)
       return done;
+    if (all.threads > 1)
+      if (Status done = time(one, 0, prompt); !done)
+        return done;
     if (round == 0)
       first = all.prefill;
-    for (size_t i = 0; i < tokens; ++i) {
-      // Between tokens, so that both meet the same neighbours.
-      if (i % 8 == 0)
-        if (Status done = fillPeaks(tokenBytes); !done)
-          return done;
-      uint32_t before = model.threadPool().barrier().meetings();
-      if (Status done = timeBoth(prompt + i, 1); !done)
+    // A few tokens at a time, so that all meet the same neighbours; not one by
+    // one, for threads that sat out the last token wake up as in no text.
+    for (size_t i = 0; i < tokens; i += together) {
+      if (Status done = fillPeaks(tokenBytes); !done)
         return done;
-      if (i % 8 == 0 && all.threads > 1)
-        fillPieces(model.threadPool().barrier().meetings() - before);
+      size_t end = std::min(i + together, tokens);
+      uint32_t before = model.threadPool().barrier().meetings();
+      for (size_t at = i; at < end; ++at)
+        if (Status done = time(all, prompt + at, 1); !done)
+          return done;
+      uint32_t met = model.threadPool().barrier().meetings() - before;
+      if (all.threads == 1)
+        continue;
+      fillPieces(met / static_cast<uint32_t>(end - i));
+      for (size_t at = i; at < end; ++at)
+        if (Status done = time(one, prompt + at, 1); !done)
+          return done;
     }
     progress.show("rounds", round + 1, rounds);
   }

@@ -18,6 +18,9 @@ using namespace heed;
 /// takes a virtual machine as long as several kernels of a decode step, in
 /// which the waker runs out of patience too, and so on in turn.
 static constexpr unsigned usualSpins = 50'000;
+/// Until this look no pause in between: threads with equal work meet within a
+/// microsecond, and a pause may cost a virtual machine as much.
+static constexpr unsigned eagerSpins = 500;
 /// From this look on, whoever else wants this CPU gets it now and then.
 static constexpr unsigned politeSpins = 2000;
 
@@ -27,38 +30,54 @@ static long futex(std::atomic<uint32_t> &word, int operation, uint32_t value) {
                    nullptr, nullptr, 0);
 }
 
-void Signal::waitWhile(uint32_t seen, unsigned spins) {
+/// Number `value` comes at or after `target`, on a circle.
+static bool reached(uint32_t value, uint32_t target) {
+  return static_cast<int32_t>(value - target) >= 0;
+}
+
+void Signal::waitFor(uint32_t target, unsigned spins) {
   for (unsigned i = 0; i < spins; ++i) {
-    if (now() != seen)
+    if (reached(now(), target))
       return;
-    __builtin_ia32_pause();
+    if (i >= eagerSpins)
+      __builtin_ia32_pause();
     if (i >= politeSpins && i % 64 == 0)
       ::sched_yield();
   }
-  // Sequentially consistent against advance(): either it sees the sleeper, or
-  // the futex sees the new value.
+  // Sequentially consistent against advance() and wake(): either they see the
+  // sleeper, or the futex sees the new value.
   sleepers.fetch_add(1, std::memory_order_seq_cst);
-  while (value.load(std::memory_order_seq_cst) == seen)
+  for (uint32_t seen;
+       !reached(seen = value.load(std::memory_order_seq_cst), target);)
     futex(value, FUTEX_WAIT, seen);
   sleepers.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Signal::advance() {
-  value.fetch_add(1, std::memory_order_seq_cst);
+uint32_t Signal::advance() {
+  return value.fetch_add(1, std::memory_order_seq_cst) + 1;
+}
+
+void Signal::wake() {
   if (sleepers.load(std::memory_order_seq_cst) != 0)
     futex(value, FUTEX_WAKE, INT_MAX);
+}
+
+void Barrier::reset(unsigned newThreads, unsigned newSpins) {
+  before = meetings();
+  start = arrivals.now();
+  threads = newThreads;
+  spins = newSpins;
 }
 
 void Barrier::wait() {
   if (threads == 1)
     return;
-  uint32_t seen = phase.now();
-  if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
-    arrived.store(0, std::memory_order_relaxed);
-    phase.advance();
-    return;
-  }
-  phase.waitWhile(seen, spins);
+  uint32_t mine = arrivals.advance() - start;
+  uint32_t all = (mine + threads - 1) / threads * threads;
+  if (mine == all)
+    arrivals.wake();
+  else
+    arrivals.waitFor(start + all, spins);
 }
 
 extern "C" void heed_barrier(void *sync) {
@@ -99,6 +118,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(unsigned threads) {
 ThreadPool::~ThreadPool() {
   closing = true;
   start.advance();
+  start.wake();
   for (const std::unique_ptr<Worker> &worker : workers)
     ::pthread_join(worker->thread, nullptr);
 }
@@ -112,10 +132,11 @@ void ThreadPool::run(Work newWork, void *newContext, unsigned newThreads) {
     // Every worker reports, also those without a part: none can still be
     // reading this run's fields when the next one writes them.
     running.store(size() - 1, std::memory_order_relaxed);
-    uint32_t seen = finished.now();
+    uint32_t done = finished.now() + 1;
     start.advance();
+    start.wake();
     work(context, 0, threads);
-    finished.waitWhile(seen, spins);
+    finished.waitFor(done, spins);
   } else {
     work(context, 0, 1);
   }
@@ -124,13 +145,15 @@ void ThreadPool::run(Work newWork, void *newContext, unsigned newThreads) {
 void *ThreadPool::workerMain(void *argument) {
   const Worker &self = *static_cast<Worker *>(argument);
   ThreadPool &pool = *self.pool;
-  for (uint32_t seen = 0;; ++seen) {
-    pool.start.waitWhile(seen, pool.spins);
+  for (uint32_t number = 1;; ++number) {
+    pool.start.waitFor(number, pool.spins);
     if (pool.closing)
       return nullptr;
     if (self.index < pool.threads)
       pool.work(pool.context, self.index, pool.threads);
-    if (pool.running.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (pool.running.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       pool.finished.advance();
+      pool.finished.wake();
+    }
   }
 }

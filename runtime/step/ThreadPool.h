@@ -17,37 +17,39 @@
 
 namespace heed {
 
-/// A number that threads wait for the change of.
+/// A number that grows by one, and that threads wait for.
 class Signal {
 public:
   uint32_t now() const { return value.load(std::memory_order_acquire); }
-  /// Returns once now() is not `seen`. `spins` looks before sleeping.
-  void waitWhile(uint32_t seen, unsigned spins);
-  /// Adds 1 and wakes who sleeps.
-  void advance();
+  /// Returns once now() has reached `target`. `spins` looks before sleeping.
+  void waitFor(uint32_t target, unsigned spins);
+  /// Adds 1 and returns the sum; wake() is for who sleeps.
+  uint32_t advance();
+  void wake();
 
 private:
-  std::atomic<uint32_t> value{0};
+  alignas(64) std::atomic<uint32_t> value{0};
   std::atomic<uint32_t> sleepers{0};
 };
 
-/// All of a fixed number of threads meet here, again and again. The last to
-/// come lets the others go on (sense-reversing: the sense is the signal).
+/// All of a fixed number of threads meet here, again and again. Arrivals are
+/// counted in the number that the others wait for, so the last one's arrival is
+/// all that has to travel between the cores.
 class Barrier {
 public:
   /// No thread may be waiting.
-  void reset(unsigned newThreads, unsigned newSpins) {
-    threads = newThreads;
-    spins = newSpins;
-  }
+  void reset(unsigned newThreads, unsigned newSpins);
   void wait();
   /// How often several threads have met.
-  uint32_t meetings() const { return phase.now(); }
+  uint32_t meetings() const {
+    return before + (threads > 1 ? (arrivals.now() - start) / threads : 0);
+  }
 
 private:
   unsigned threads = 1, spins = 0;
-  alignas(64) std::atomic<unsigned> arrived{0};
-  alignas(64) Signal phase;
+  uint32_t start = 0;  // arrivals at the last reset
+  uint32_t before = 0; // meetings until then
+  Signal arrivals;
 };
 
 class ThreadPool {
