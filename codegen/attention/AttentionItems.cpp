@@ -43,7 +43,7 @@ Value AttentionItems::overItems(
                })
         .getResult(0);
   };
-  int64_t tileRows = tiling.tiles.front().rows;
+  int64_t tileRows = tiling.rows();
   return loop(views.segments(), 1, start, [&](Value number, Value carried) {
     AttentionItem item;
     item.segment = views.segment(number);
