@@ -28,6 +28,23 @@ void Sampler::penalise(std::span<float> of,
   }
 }
 
+/// The first of the largest, -1 where all are NaN. Lane by lane: one chain of
+/// comparisons over a vocabulary takes as long as a layer.
+static int32_t likeliest(std::span<const float> logits) {
+  constexpr size_t lanes = 16;
+  float largest[lanes];
+  std::fill(largest, largest + lanes, -INFINITY);
+  for (size_t i = 0; i + lanes <= logits.size(); i += lanes)
+    for (size_t lane = 0; lane < lanes; ++lane)
+      largest[lane] =
+          logits[i + lane] > largest[lane] ? logits[i + lane] : largest[lane];
+  for (size_t i = logits.size() / lanes * lanes; i < logits.size(); ++i)
+    largest[0] = logits[i] > largest[0] ? logits[i] : largest[0];
+  float most = *std::max_element(largest, largest + lanes);
+  auto at = std::find(logits.begin(), logits.end(), most);
+  return at == logits.end() ? -1 : static_cast<int32_t>(at - logits.begin());
+}
+
 int32_t Sampler::next(std::span<const float> logits,
                       std::span<const int32_t> history) {
   if (options.repeatPenalty != 1) {
@@ -35,10 +52,7 @@ int32_t Sampler::next(std::span<const float> logits,
     penalise(scores, history);
     logits = scores;
   }
-  int32_t best = -1;
-  for (size_t i = 0; i < logits.size(); ++i)
-    if (!std::isnan(logits[i]) && (best < 0 || logits[i] > logits[best]))
-      best = static_cast<int32_t>(i);
+  int32_t best = likeliest(logits);
   if (best < 0 || options.temperature == 0 || !std::isfinite(logits[best]))
     return best;
 
