@@ -80,3 +80,62 @@ Parts heed::masks::fullParts(const TileBounds &bounds) {
     parts.emplace_back("range", inWords(range, bounds.names));
   return parts;
 }
+
+/// The same mask with queries for keys.
+static MaskSet transposed(const MaskSet &mask) {
+  auto swapped = [](IntegerUnion set) {
+    auto swap = [](Row &row) {
+      row.resize(std::max<size_t>(row.size(), 2));
+      std::swap(row[0], row[1]);
+    };
+    for (Conjunct &c : set.disjuncts) {
+      for (FloorDiv &division : c.divisions)
+        swap(division.dividend);
+      for (Row &row : c.equalities)
+        swap(row);
+      for (Row &row : c.inequalities)
+        swap(row);
+    }
+    return set;
+  };
+  return MaskSet::between(mask.getContext(), mask.getSymbols(),
+                          swapped(mask.atLeast()), swapped(mask.atMost()),
+                          mask.whyNotExact());
+}
+
+std::vector<Parts> heed::masks::rowParts(const MaskSet &mask) {
+  Parts parts = {{"row", "q0"}, {"row", "q1 - 1"}, {"row", "kv"}};
+  std::vector<Parts> all = {parts};
+  auto add = [&](const std::string &row) {
+    if (Part part = {"row", row}; !llvm::is_contained(parts, part))
+      parts.push_back(part);
+  };
+  // The first row that sees a key, and the first of a tile at its stride.
+  TileBounds rows = computeTileBounds(transposed(mask));
+  SmallVector<std::string> names(rows.names);
+  names[TileBounds::q0] = "kv";
+  names[TileBounds::q1] = "(kv + 1)";
+  for (const KeyRange &range : rows.needed)
+    for (AffineExpr first : range.lower.getResults())
+      add(inWords(first, names));
+  add("q0 + 1");
+  for (const Conjunct &c : mask.atMost().disjuncts)
+    for (const FloorDiv &division : c.divisions)
+      add("q0 + (kv - q0) mod " + std::to_string(division.denominator));
+  if (parts.size() > all[0].size())
+    all.push_back(parts);
+  return all;
+}
+
+std::vector<Parts> heed::masks::liveParts(const Parts &cache) {
+  std::vector<std::string> rings, keys;
+  for (const auto &[word, text] : cache)
+    (word == "ring" ? rings : keys).push_back("(" + text + ")");
+  keys.push_back("0");
+  std::vector<Parts> all;
+  for (const std::string &ring : rings)
+    for (const std::string &key : keys)
+      all.push_back(
+          {{"kv", key}, {"t", key + " + " + ring}, {"q", key + " + " + ring}});
+  return all;
+}

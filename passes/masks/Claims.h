@@ -24,5 +24,11 @@ std::optional<Parts> partsOf(const RowCoverage &rows, const TileBounds &bounds);
 /// `full`, and `needed`, which has those ranges and the partial ones.
 Parts fullParts(const TileBounds &bounds);
 Parts neededParts(const TileBounds &bounds);
+/// `needed-exact` and `full-exact`: rows of a tile of which one may see a key,
+/// or not; the first list is short, and mostly enough.
+std::vector<Parts> rowParts(const MaskSet &mask);
+/// `cache-exact`: a key, a time and a query where the numbers that `cache` says
+/// are needed, perhaps.
+std::vector<Parts> liveParts(const Parts &cache);
 
 } // namespace heed::masks

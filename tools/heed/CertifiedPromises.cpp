@@ -18,22 +18,29 @@ public:
       : model(model), proved(proved) {}
 
   /// What is not proved of it; empty when nothing is.
-  std::string missing(StringRef text) {
+  std::string missing(StringRef text, bool isOwn) {
     auto [name, value] = text.split(": ");
     int64_t most = 0;
     value.getAsInteger(10, most);
-    // What `causal` means of queries that stand at the end is not certified.
-    bool atEnd = llvm::any_of(model.promises, [](const auto &promise) {
-      return promise.text == "aligned: end";
-    });
-    if (name == "causal" && !atEnd)
-      return causal();
-    if (name == "cacheable") // each mask alone
-      return causal() + ofMasks("ahead", 0);
+    const bool atEnd = model.isPromised("aligned: end");
+    if (name == "causal" && atEnd) // masks look no further than a query's place
+      return knownSteps() + aligned(true);
+    if (name == "causal" && isOwn && seesFirstCall())
+      return ""; // `cacheable` stands for it
+    if (name == "causal")
+      return ofOutputs("model", 0);
+    if (name == "cacheable") // Theorem 3
+      return knownSteps() + ofMasks("kept", INT64_MAX);
     if (name == "rows_covered")
       return ofMasks("rows", 0);
+    if (name == "no_leak")
+      return ofMasks("leak", 0);
     if (name == "cache")
       return ofMasks("cache", most);
+    if (name == "receptive_field")
+      return ofOutputs("reads", most - 1);
+    if (name == "aligned")
+      return aligned(value == "end");
     return "a certificate says nothing of it";
   }
 
@@ -49,12 +56,37 @@ private:
     return !model.hasDecoder || output == "logits";
   }
 
-  std::string causal() {
-    for (const std::string &output : model.outputs)
-      if (isAsked(output) && llvm::none_of(proved, [&](const Claim &claim) {
-            return claim.kind == "model" && claim.title == output;
-          }))
-        return "the certificate does not prove `model " + output + "`; ";
+  /// Each output's number at most `most`.
+  std::string ofOutputs(const std::string &kind, int64_t most) {
+    for (const std::string &output : model.outputs) {
+      if (!isAsked(output))
+        continue;
+      auto it = llvm::find_if(proved, [&](const Claim &claim) {
+        return claim.kind == kind && claim.title == output;
+      });
+      const std::string words = "`" + kind + " " + output + "`";
+      if (it == proved.end())
+        return "the certificate does not prove " + words;
+      if (std::string over = tooMany(*it, words, most); !over.empty())
+        return over;
+    }
+    return "";
+  }
+
+  /// All steps on the way to the outputs read their own row, or by a mask.
+  std::string knownSteps() {
+    for (const std::string &output : model.outputs) {
+      auto known = llvm::find_if(model.outline.outputs, [&](const auto &each) {
+        return each.first == output;
+      });
+      if (isAsked(output) && known == model.outline.outputs.end())
+        return "of `" + output + "` no sequence is known; ";
+    }
+    for (const auto &[output, steps] : model.outline.outputs)
+      for (const certificate::Step &step : steps)
+        if (isAsked(output) && !step.reads.empty() &&
+            !certificate::readsOwnRow(step))
+          return "`" + step.name + "` may read any row; ";
     return "";
   }
 
@@ -72,33 +104,61 @@ private:
     return found;
   }
 
+  bool ownRows(size_t mask) const {
+    return model.places[mask - Outline::FirstMask].ownRows;
+  }
+
   /// Each number at most `most`, those of rings and of pinned keys together.
   std::string ofMasks(const std::string &kind, int64_t most) {
-    for (size_t mask : masks(kind != "ahead")) {
+    for (size_t mask : masks(kind != "kept")) {
       // Keys of another sequence are not kept as rows are.
-      if (kind == "ahead" && !model.places[mask - Outline::FirstMask].ownRows)
+      if (kind == "kept" && !ownRows(mask))
         continue;
       const std::string words =
           "`" + kind + " " + model.outline.masks[mask].title + "`";
       const Claim *claim = find(kind, mask);
       if (!claim)
         return "the certificate does not prove " + words;
-      if (kind == "rows")
+      if (kind != "cache" && kind != "kept")
         continue;
-      std::map<std::string, int64_t> largest;
-      for (const auto &[word, text] : claim->parts) {
-        int64_t number = 0;
-        if (StringRef(text).getAsInteger(10, number))
-          return "no number in " + words + " but `" + text + "`";
-        auto [it, isNew] = largest.try_emplace(word, 0);
-        it->second = std::max({it->second, number, int64_t(0)});
-      }
-      int64_t sum = 0;
-      for (const auto &[word, number] : largest)
-        sum += number;
-      if (sum > most)
-        return words + " says " + std::to_string(sum) + ", not at most " +
-               std::to_string(most);
+      if (std::string over = tooMany(*claim, words, most); !over.empty())
+        return over;
+    }
+    return "";
+  }
+
+  static std::string tooMany(const Claim &claim, const std::string &words,
+                             int64_t most) {
+    std::map<std::string, int64_t> largest;
+    for (const auto &[word, text] : claim.parts) {
+      int64_t number = 0;
+      if (StringRef(text).getAsInteger(10, number))
+        return "no number in " + words + " but `" + text + "`";
+      auto [it, isNew] = largest.try_emplace(word, 0);
+      it->second = std::max({it->second, number, int64_t(0)});
+    }
+    int64_t sum = 0;
+    for (const auto &[word, number] : largest)
+      sum += number;
+    return sum <= most ? ""
+                       : words + " says " + std::to_string(sum) +
+                             ", not at most " + std::to_string(most);
+  }
+
+  /// Masks see rows ahead, in a first call.
+  bool seesFirstCall() {
+    return !ofMasks("kept", 1).empty() && ofMasks("kept", INT64_MAX).empty();
+  }
+
+  /// Where queries stand among the keys, in so many words.
+  std::string aligned(bool atEnd) {
+    for (size_t mask : masks(true)) {
+      const std::string title = model.outline.masks[mask].title,
+                        own = atEnd && !ownRows(mask) ? "q + L - q_len" : "q";
+      const Claim *claim = find("aligned", mask);
+      if (!claim || claim->parts != certificate::Parts{{"own", own}})
+        return "the certificate does not prove `aligned " + title + "`, `own " +
+               own + "`";
     }
     return "";
   }
@@ -110,8 +170,8 @@ private:
 
 std::string heed::findUncertified(const ModelOutline &model,
                                   const std::vector<Claim> &proved) {
-  for (const auto &[text, at] : model.promises)
-    if (std::string missing = Promised(model, proved).missing(text);
+  for (const auto &[text, at, isOwn] : model.promises)
+    if (std::string missing = Promised(model, proved).missing(text, isOwn);
         !missing.empty())
       return "`" + text + "`, promised at " + at +
              ", is not certified: " + StringRef(missing).rtrim("; ").str();

@@ -44,10 +44,10 @@ public:
   ModelOutline read() {
     result.hasDecoder = model.decoder;
     for (const Promise &promise : model.promises)
-      promised(promise.text, promise.at);
+      promised(promise.text, promise.at, false);
     for (const char *own : {"causal", "cacheable"})
       if (model.decoder)
-        promised(own, model.decoder->at);
+        promised(own, model.decoder->at, true);
     if (model.encoder)
       tokens("encoder", *model.encoder, model.decoder ? "source" : "token");
     if (model.decoder)
@@ -154,10 +154,10 @@ private:
   }
 
   /// What is promised twice is the file's own.
-  void promised(const std::string &text, Place at) {
+  void promised(const std::string &text, Place at, bool isOwn) {
     if (llvm::none_of(result.promises,
                       [&](const auto &each) { return each.text == text; }))
-      result.promises.push_back({text, placeOf(at)});
+      result.promises.push_back({text, placeOf(at), isOwn});
   }
 
   //===--- Steps ----------------------------------------------------------===//
@@ -417,11 +417,20 @@ private:
     mask.words = expand(text, at, given, tables);
     if (ownRows) // a tile's own positions are among the keys
       given.insert("L >= q1");
-    if (ownRows && !isDecoder && given.count("q_len >= 1"))
-      given.insert("q_len == L"); // no earlier calls
+    const bool readsQueries = given.count("q_len >= 1");
+    if (readsQueries && !isDecoder) // rows are counted from the first query
+      given.insert(ownRows ? "q_len == L" : "q_len >= q1");
     mask.given = given.empty() ? "all" : llvm::join(given, " and ");
     mask.title = placeOf(at) + " " + mask.words +
                  (given.empty() ? "" : " given " + mask.given);
+    if (!ownRows && !isDecoder &&
+        (result.isPromised("aligned: end") ||
+         result.isPromised("aligned: start"))) {
+      mask.assumed = readsQueries ? "q_len <= L" : "q1 <= L";
+      mask.title += " assuming " + mask.assumed;
+    }
+    // The language has no other order.
+    mask.order = "rule == 0 and mask == 1 and softmax == 2";
     auto &all = result.outline.masks;
     for (size_t m = Outline::FirstMask; m < all.size(); ++m)
       if (all[m].title == mask.title)
@@ -453,6 +462,11 @@ private:
   size_t numSteps = 0;
 };
 } // namespace
+
+bool ModelOutline::isPromised(const std::string &text) const {
+  return llvm::any_of(promises,
+                      [&](const Promise &each) { return each.text == text; });
+}
 
 std::optional<ModelOutline> ModelOutline::read(const std::string &path) {
   Diagnostics diags;

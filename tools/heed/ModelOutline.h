@@ -24,11 +24,14 @@ struct ModelOutline {
   /// `cache: 63`, at `14:12`: the file's, then what a decoder is to keep.
   struct Promise {
     std::string text, at;
+    bool isOwn; ///< the decoder's
   };
   std::vector<Promise> promises;
   /// All outputs of the file: the outline lacks one whose sequence is not said.
   std::vector<std::string> outputs;
   bool hasDecoder = false;
+
+  bool isPromised(const std::string &text) const;
 
   /// Reports what cannot be read; nullopt then.
   static std::optional<ModelOutline> read(const std::string &path);

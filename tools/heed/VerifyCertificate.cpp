@@ -6,6 +6,8 @@
 #include "tools/heed/Report.h"
 #include "tools/heed/VerifyClaims.h"
 
+#include <map>
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -37,45 +39,96 @@ static std::string test(const Claim &claim, const ModelOutline &model,
   return "";
 }
 
+/// What promises that fail say of claims, on one line: no claim of that kind
+/// that was not proved may pass for one that nothing is known of.
+static std::string failureOf(const Claim &claim,
+                             ArrayRef<PromiseCheck> promises) {
+  static const std::map<std::string, std::string> kinds = {
+      {"causal", "model"},      {"cacheable", "kept"},
+      {"rows_covered", "rows"}, {"no_leak", "leak"},
+      {"cache", "cache"},       {"receptive_field", "reads"},
+      {"aligned", "aligned"}};
+  for (const PromiseCheck &promise : promises) {
+    auto kind = kinds.find(StringRef(promise.name).split(": ").first.str());
+    if (promise.holds || kind == kinds.end() || kind->second != claim.kind)
+      continue;
+    const std::string at = placeOf(*promise.at);
+    // One mask's promise is no other's.
+    if (claim.kind != "model" && claim.kind != "reads" &&
+        !StringRef(claim.title).starts_with(at + " "))
+      continue;
+    std::string words =
+        "failed " + at + " promised `" + promise.name + "`: " + promise.words;
+    for (const auto &[at, text] : promise.notes)
+      words += "; " + placeOf(at) + " " + text;
+    llvm::replace(words, '\n', ' ');
+    return words;
+  }
+  return "";
+}
+
 /// The claim and how it is known; empty, and `error` says why, where it is
-/// false.
-static std::string conclude(const ModelClaim &each, const ModelOutline &model,
-                            const ModelFacts &facts, std::string &error) {
-  const Claim &claim = each.claim;
-  std::string words = certificate::print(claim);
-  if (!each.isMade)
-    return words + "open\n\n";
-  if (auto proved = certificate::certify(model.outline, claim, error))
-    return *proved;
+/// false. Gives the claim its parts.
+static std::string conclude(ModelClaim &each, const ModelOutline &model,
+                            const ModelFacts &facts, bool &isProved,
+                            std::string &error) {
+  Claim &claim = each.claim;
+  isProved = true;
+  for (const certificate::Parts &parts : each.tries) {
+    claim.parts = parts;
+    if (auto proved = certificate::certify(model.outline, claim, error))
+      return *proved;
+  }
+  claim.parts.clear();
+  if (each.search)
+    if (auto least = certificate::certifyLeast(
+            model.outline, claim, each.search->first, each.search->second)) {
+      claim.parts = least->parts;
+      return *certificate::certify(model.outline, claim, error);
+    }
+  isProved = false;
+  const std::string open = certificate::print(claim) + "open\n\n";
+  if (each.tries.empty() || (each.isGuess && claim.kind != "model"))
+    return open;
   // The keys that rows are said to see are a choice of heed's, and how far each
   // mask looks ahead may not be enough for the whole: nothing is false.
-  bool isChoice = claim.kind == "rows" || claim.kind == "model";
-  if (StringRef(error).starts_with("false") && claim.kind == "rows")
-    return words + "open\n\n";
-  if (!StringRef(error).starts_with("false") || isChoice)
+  claim.parts = each.tries.front();
+  const bool isFalse = StringRef(error).starts_with("false");
+  if (isFalse && claim.kind == "rows") {
+    claim.parts.clear();
+    return open;
+  }
+  if (!isFalse || claim.kind == "model")
     error = test(claim, model, facts);
   if (!error.empty())
     return "";
   // The rows of a whole model are not tested without the compiler.
-  return words +
-         (claim.kind == "model" ? "open"
-                                : "tested " + std::to_string(TestedPoints)) +
-         "\n\n";
+  return claim.kind == "model" ? open
+                               : certificate::print(claim) + "tested " +
+                                     std::to_string(TestedPoints) + "\n\n";
 }
 
-int heed::writeCertificate(const Options &options, const ModelFacts &facts) {
+int heed::writeCertificate(const Options &options, const ModelFacts &facts,
+                           ArrayRef<PromiseCheck> promises) {
   std::optional<ModelOutline> model = ModelOutline::read(options.model);
   if (!model)
     return 1;
   std::string text;
-  for (const ModelClaim &claim : claimsOfModel(*model, facts)) {
-    std::string error, proved = conclude(claim, *model, facts, error);
-    if (proved.empty()) {
-      reportError("claim " + claim.claim.kind + " " + claim.claim.title +
-                  " is " + error + ": a fault of heed");
+  certificate::Bases bases;
+  for (ModelClaim &made : claimsOfModel(*model, facts)) {
+    made.claim.base = bases.of(made.claim);
+    bool isProved = false;
+    std::string error, words = conclude(made, *model, facts, isProved, error);
+    if (words.empty()) {
+      reportError("claim " + made.claim.kind + " " + made.claim.title + " is " +
+                  error + ": a fault of heed");
       return 3;
     }
-    text += proved;
+    bases.add(made.claim, isProved);
+    std::string failed = isProved ? "" : failureOf(made.claim, promises);
+    text += failed.empty() ? words
+                           : "claim " + made.claim.kind + " " +
+                                 made.claim.title + "\n" + failed + "\n\n";
   }
   std::error_code failure;
   // Whole or not at all.
@@ -140,8 +193,17 @@ int heed::checkCertificate(const Options &options) {
       return fail("claim " + claim.kind + " " + claim.title + " is " + found);
     tested.push_back(claim);
   }
-  if (std::string why = findUncertified(*model, result.claims["proof"]);
-      !why.empty())
+  std::string why = findUncertified(*model, result.claims["proof"]);
+  if (!result.claims["failed"].empty()) {
+    SmallVector<StringRef> lines;
+    text.split(lines, '\n');
+    for (StringRef line : lines)
+      if (line.consume_front("failed ")) {
+        why += why.empty() ? "" : "\n";
+        why += "the certificate says what fails: " + line.str();
+      }
+  }
+  if (!why.empty())
     return fail(why);
   llvm::outs() << path << ": " << result.claims["proof"].size()
                << " claims proved";

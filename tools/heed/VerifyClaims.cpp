@@ -2,7 +2,6 @@
 
 #include "ir/Axes.h"
 #include "passes/masks/Claims.h"
-#include "passes/masks/certificate/Prover.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -12,8 +11,8 @@ using certificate::Claim;
 using certificate::Outline;
 using masks::Verdict;
 
-/// Masks that look further ahead than this are not composed.
-static constexpr int64_t FurthestAhead = 64;
+/// Masks are not asked whether all their keys are further behind.
+static constexpr int64_t FurthestBack = 64;
 
 /// What the compiler knows of a mask of the outline.
 static const MaskUse *findUse(const ModelOutline::MaskPlace &place,
@@ -32,67 +31,74 @@ static const MaskUse *findUse(const ModelOutline::MaskPlace &place,
   return nullptr;
 }
 
-static std::optional<masks::Parts> partsOf(const std::string &kind,
-                                           const MaskUse &use) {
-  if (kind == "ahead")
-    return masks::partsOf(use.causality);
-  if (kind == "cache")
-    return masks::partsOf(use.cache);
-  if (kind == "rows")
-    return masks::partsOf(use.rows, use.tiles);
-  return kind == "full" ? masks::fullParts(use.tiles)
-                        : masks::neededParts(use.tiles);
-}
+using Part = certificate::Parts::value_type;
 
-/// The least distance that is proved to hold for every key ahead of its query.
-/// Negative where all keys are earlier.
-static std::optional<int64_t> provedAhead(const Outline &model, Claim claim) {
-  std::optional<int64_t> least;
-  std::string error;
-  for (int64_t most = FurthestAhead; most >= -FurthestAhead; --most) {
-    claim.parts = {{"most", std::to_string(most)}};
-    if (!certificate::certify(model, claim, error))
-      break;
-    least = most;
+/// What may be proved of a claim of a mask.
+static void fillIn(ModelClaim &made, const ModelOutline &model,
+                   const MaskUse &use, bool eachAlone) {
+  const std::string &kind = made.claim.kind;
+  auto found = [&](const std::optional<masks::Parts> &parts) {
+    made.isGuess = false;
+    if (parts)
+      made.tries.push_back(*parts);
+  };
+  if (kind == "ahead") {
+    // Where ops are causal only together, each says how far it looks ahead; so
+    // does a mask that is causal by the lengths of its axes.
+    if (eachAlone)
+      found(masks::partsOf(use.causality));
+    if (made.tries.empty())
+      made.search = {"most", -FurthestBack};
+    made.isGuess = made.tries.empty();
+  } else if (kind == "behind") {
+    made.search = {"most", 0};
+  } else if (kind == "kept") {
+    made.search = {"first", 1};
+  } else if (kind == "cache") {
+    found(masks::partsOf(use.cache));
+  } else if (kind == "rows") {
+    found(masks::partsOf(use.rows, use.tiles));
+    made.isGuess = made.tries.empty();
+  } else if (kind == "needed") {
+    found(masks::neededParts(use.tiles));
+  } else if (kind == "full") {
+    found(masks::fullParts(use.tiles));
+  } else if (kind == "needed-exact" || kind == "full-exact") {
+    if (use.tiles.exact)
+      made.tries = masks::rowParts(*use.set);
+  } else if (kind == "cache-exact") {
+    if (auto cache = masks::partsOf(use.cache))
+      made.tries = masks::liveParts(*cache);
+  } else if (kind == "aligned") {
+    if (!use.ownRows && !model.isPromised("aligned: start"))
+      made.tries.push_back({Part{"own", "q + L - q_len"}});
+    if (use.ownRows || !model.isPromised("aligned: end"))
+      made.tries.push_back({Part{"own", "q"}});
+  } else {
+    made.tries.emplace_back();
   }
-  return least;
 }
 
 std::vector<ModelClaim> heed::claimsOfModel(const ModelOutline &model,
                                             const ModelFacts &facts) {
   std::vector<ModelClaim> claims;
-  for (Claim &claim : certificate::claimsOf(model.outline))
-    claims.push_back({std::move(claim)});
-  // Where ops are causal only together, each says how far it looks ahead; so
-  // does a mask that is causal by the lengths of its axes.
-  bool anyHolds = false, eachAlone = true;
-  for (const auto &[entry, output, causality] : facts.outputs) {
-    anyHolds |= causality.verdict == Verdict::Holds;
+  bool eachAlone = true;
+  for (const auto &[entry, output, causality] : facts.outputs)
     eachAlone &= causality.verdict != Verdict::Holds || causality.eachAlone;
-  }
-  masks::Parts ahead;
-  for (auto &[claim, isMade] : claims) {
-    if (claim.kind == "model") {
+  for (Claim &claim : certificate::claimsOf(model.outline)) {
+    ModelClaim &made = claims.emplace_back(ModelClaim{std::move(claim)});
+    if (made.claim.kind == "model") {
       for (const auto &[entry, output, causality] : facts.outputs)
-        isMade |=
-            output->name == claim.title && causality.verdict == Verdict::Holds;
-      if (isMade)
-        claim.parts = ahead;
-      continue;
+        if (output->name == made.claim.title &&
+            causality.verdict == Verdict::Holds)
+          made.tries.emplace_back();
+    } else if (made.claim.kind == "reads") {
+      made.search = {"most", 0};
+    } else if (const MaskUse *use =
+                   findUse(model.places[made.claim.number - Outline::FirstMask],
+                           facts)) {
+      fillIn(made, model, *use, eachAlone);
     }
-    const MaskUse *use =
-        findUse(model.places[claim.number - Outline::FirstMask], facts);
-    std::optional<masks::Parts> parts =
-        use ? partsOf(claim.kind, *use) : std::nullopt;
-    if (claim.kind == "ahead") {
-      if (!eachAlone || (anyHolds && !parts))
-        if (auto most = provedAhead(model.outline, claim))
-          parts = {{"most", std::to_string(*most)}};
-      ahead.emplace_back("mask", parts ? parts->front().second
-                                       : std::to_string(INT32_MAX));
-    }
-    isMade = parts.has_value();
-    claim.parts = parts.value_or(masks::Parts());
   }
   return claims;
 }

@@ -23,6 +23,8 @@ const char *wordOf(Fact::Verdict verdict) {
     return "fails";
   case Fact::NotProved:
     return "not proved";
+  case Fact::Tested:
+    return "tested";
   case Fact::Found:
     return "found";
   }
@@ -47,6 +49,21 @@ void printTable(llvm::raw_ostream &os, const ModelFacts &facts) {
   }
 }
 
+/// The path of a counterexample: places in the model file, and what is read
+/// there.
+void printSteps(llvm::json::OStream &json,
+                ArrayRef<std::pair<Location, std::string>> steps) {
+  if (steps.empty())
+    return;
+  json.attributeArray("steps", [&] {
+    for (const auto &[at, words] : steps)
+      json.object([&] {
+        json.attribute("at", placeOf(at));
+        json.attribute("words", words);
+      });
+  });
+}
+
 void printJson(llvm::raw_ostream &os, const std::string &model,
                const ModelFacts &facts,
                const std::vector<PromiseCheck> &promises, double seconds) {
@@ -63,6 +80,7 @@ void printJson(llvm::raw_ostream &os, const std::string &model,
           json.attribute("words", fact.words);
           json.attribute("at", placeOf(fact.at));
           json.attribute("seconds", fact.seconds);
+          printSteps(json, fact.notes);
         });
     });
     json.attributeArray("promises", [&] {
@@ -70,10 +88,12 @@ void printJson(llvm::raw_ostream &os, const std::string &model,
         json.object([&] {
           json.attribute("promise", promise.name);
           json.attribute("holds", promise.holds);
+          json.attribute("verdict", wordOf(promise.verdict()));
           if (promise.at) {
             json.attribute("at", placeOf(*promise.at));
             json.attribute("words", promise.words);
           }
+          printSteps(json, promise.notes);
         });
     });
   });
@@ -120,11 +140,11 @@ int verifyCommand(const Options &options) {
       report(promise);
       good = false;
     }
+  if (!options.certificate.empty())
+    if (int code = writeCertificate(options, facts, promises))
+      return code;
   if (!good)
     return 1;
-  if (!options.certificate.empty())
-    if (int code = writeCertificate(options, facts))
-      return code;
   if (!options.checkCertificate.empty())
     return checkCertificate(options);
   return 0;

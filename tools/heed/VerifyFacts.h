@@ -14,7 +14,8 @@ struct Fact {
     Proved,
     Fails,
     NotProved,
-    Found ///< no matter of true and false: a formula, a receptive field
+    Tested, ///< by brute force, not proved
+    Found   ///< no matter of true and false: a formula, a receptive field
   };
   std::string subject; ///< `logits`, `layer 0-29`
   std::string kind;    ///< `causal`

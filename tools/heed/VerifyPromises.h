@@ -15,6 +15,13 @@ struct PromiseCheck {
   std::optional<mlir::Location> at = {};
   std::string words = {};
   std::vector<std::pair<mlir::Location, std::string>> notes = {};
+
+  /// Proved, Fails, or NotProved: nothing is known.
+  Fact::Verdict verdict() const {
+    return holds                                              ? Fact::Proved
+           : llvm::StringRef(words).starts_with("not proved") ? Fact::NotProved
+                                                              : Fact::Fails;
+  }
 };
 std::vector<PromiseCheck> checkPromises(mlir::ModuleOp module,
                                         const ModelFacts &facts);

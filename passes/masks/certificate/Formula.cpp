@@ -1,18 +1,17 @@
-#include "passes/masks/certificate/Formula.h"
+#include "passes/masks/certificate/Checker.h"
 
 #include <algorithm>
 #include <cctype>
-#include <set>
+#include <stdexcept>
 
-using namespace heed::certificate;
+namespace heed::certificate {
 
-void heed::certificate::require(bool good, const std::string &why) {
+void require(bool good, const std::string &why) {
   if (!good)
-    throw Refused{why};
+    throw std::domain_error(why);
 }
 
-Linear heed::certificate::combine(const Linear &a, int64_t ka, const Linear &b,
-                                  int64_t kb) {
+Linear combine(const Linear &a, int64_t ka, const Linear &b, int64_t kb) {
   Linear sum(std::max(a.size(), b.size()));
   for (size_t i = 0; i < sum.size(); ++i) {
     __int128 exact = __int128(i < a.size() ? a[i] : 0) * ka +
@@ -35,7 +34,7 @@ void Problem::add(const Formula &formula) {
       add(part);
 }
 
-Formula heed::certificate::negate(const Formula &formula) {
+Formula negate(const Formula &formula) {
   if (formula.kind == Formula::AtLeast0) // not (e >= 0) is -e - 1 >= 0
     return {Formula::AtLeast0, combine(formula.number, -1, {1}, -1)};
   Formula result{formula.kind == Formula::And ? Formula::Or : Formula::And};
@@ -44,13 +43,15 @@ Formula heed::certificate::negate(const Formula &formula) {
   return result;
 }
 
+bool isOneOf(const std::string &word, const std::string &words) {
+  return (" " + words + " ").find(" " + word + " ") != std::string::npos;
+}
+
 static Formula compare(const std::string &op, const Linear &a,
                        const Linear &b) {
-  int64_t least = op == "<" || op == ">" || op == "!=";
-  Formula above{Formula::AtLeast0,
-                combine({least}, -1, combine(b, 1, a, -1), 1)};
-  Formula below{Formula::AtLeast0,
-                combine({least}, -1, combine(a, 1, b, -1), 1)};
+  const Linear least = {isOneOf(op, "< > !=")}, more = combine(b, 1, a, -1);
+  Formula above{Formula::AtLeast0, combine(more, 1, least, -1)},
+      below{Formula::AtLeast0, combine(more, -1, least, -1)};
   if (op[0] == '<' || op[0] == '>')
     return op[0] == '<' ? above : below;
   return {op == "==" ? Formula::And : Formula::Or, {0}, {above, below}};
@@ -62,7 +63,6 @@ static const Formula &expect(bool isNumber, const Formula &value) {
   return value;
 }
 
-namespace {
 struct Reader {
   Problem &problem;
   std::vector<std::string> tokens = {};
@@ -71,12 +71,11 @@ struct Reader {
   Formula read(const std::string &text) {
     auto isWord = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
     for (size_t i = 0, end; i < text.size(); i = end) {
-      end = i + 1;
-      if (isWord(text[i]))
-        while (end < text.size() && isWord(text[end]))
-          ++end;
-      else if (std::string("<>=!").find(text[i]) != std::string::npos)
-        end += end < text.size() && text[end] == '=';
+      for (end = i; end < text.size() && isWord(text[end]);)
+        ++end;
+      if (end == i) // a sign, perhaps of two characters
+        end += isOneOf(text.substr(i, 2), "<= >= == !=") ? 2 : 1;
+      require(text[i] != '$', "unexpected `$`");
       if (!std::isspace((unsigned char)text[i]))
         tokens.push_back(text.substr(i, end - i));
     }
@@ -86,31 +85,21 @@ struct Reader {
             "unexpected `" + tokens[next] + "` in `" + text + "`");
     return value;
   }
-
-  bool take(const std::string &token) {
-    bool found = tokens[next] == token;
-    next += found;
-    return found;
-  }
+  bool take(const std::string &t) { return tokens[next] == t && ++next; }
   std::string word() {
     require(!tokens[next].empty(), "the text ends too early");
     return tokens[next++];
   }
-
   Formula binary(size_t level) {
-    static const std::vector<std::set<std::string>> operators = {
-        {"or"},
-        {"and"},
-        {"<", "<=", ">", ">=", "==", "!="},
-        {"+", "-"},
-        {"*", "floordiv", "mod"}};
-    if (level == operators.size())
+    static const char *operators[] = {"or", "and", "< <= > >= == !=", "+ -",
+                                      "* floordiv mod"};
+    if (level == std::size(operators))
       return primary();
     bool negated = false;
     while (level == 2 && take("not"))
       negated = !negated;
     Formula left = binary(level + 1), chain;
-    while (operators[level].count(tokens[next])) {
+    while (isOneOf(tokens[next], operators[level])) {
       std::string op = word();
       Formula right = expect(level >= 2, binary(level + 1));
       expect(level >= 2, left);
@@ -126,9 +115,8 @@ struct Reader {
     Formula value = chain.parts.empty() ? left : chain;
     return negated ? negate(expect(false, value)) : value;
   }
-
   Linear arithmetic(const std::string &op, Linear a, Linear b) {
-    if (op == "+" || op == "-")
+    if (isOneOf(op, "+ -"))
       return combine(a, 1, b, op == "+" ? 1 : -1);
     if (op == "*" && a.size() == 1)
       std::swap(a, b);
@@ -144,7 +132,6 @@ struct Reader {
     problem.rows.push_back(combine(rest, -1, {1}, b[0] - 1));
     return op == "mod" ? rest : quotient;
   }
-
   Linear variable(const std::string &name) {
     auto &all = problem.variables;
     size_t v = std::find(all.begin(), all.end(), name) - all.begin();
@@ -154,7 +141,6 @@ struct Reader {
     result[v + 1] = 1;
     return result;
   }
-
   Formula primary() {
     require(++depth <= 100, "too deep");
     std::string token = word();
@@ -183,8 +169,8 @@ struct Reader {
     return value;
   }
 };
-} // namespace
 
 Formula Problem::read(const std::string &text, bool isNumber) {
   return expect(isNumber, Reader{*this}.read(text));
 }
+} // namespace heed::certificate

@@ -3,6 +3,7 @@
 #include "passes/masks/certificate/Refutation.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 using namespace heed::certificate;
 
@@ -133,8 +134,42 @@ std::optional<std::string> heed::certificate::certify(const Outline &model,
           error += (v ? ", " : " where ") + problem.variables[v] + " = " +
                    std::to_string((*proof.counterexample)[v]);
     }
-  } catch (const Refused &refused) {
-    error = refused.why;
+  } catch (const std::domain_error &refused) {
+    error = refused.what();
   }
   return std::nullopt;
+}
+
+std::optional<Claim> heed::certificate::certifyLeast(const Outline &model,
+                                                     const Claim &claim,
+                                                     const std::string &word,
+                                                     int64_t least,
+                                                     int64_t most) {
+  Claim found = claim;
+  std::string error;
+  auto isProved = [&](int64_t number) {
+    found.parts = claim.parts;
+    found.parts.emplace_back(word, std::to_string(number));
+    return certify(model, found, error).has_value();
+  };
+  if (!isProved(most))
+    return std::nullopt;
+  while (least < most) {
+    int64_t middle = least + (most - least) / 2;
+    if (isProved(middle))
+      most = middle;
+    else
+      least = middle + 1;
+  }
+  isProved(most);
+  return found;
+}
+
+void Bases::add(const Claim &claim, bool isProved) {
+  bases[claim.kind + "-exact"] = claim.parts;
+  if (claim.kind != "ahead" && claim.kind != "behind")
+    return;
+  bool isKnown = isProved && claim.parts.size() == 1;
+  bases[claim.kind == "ahead" ? "model" : "reads"].emplace_back(
+      "mask", isKnown ? claim.parts[0].second : std::to_string(INT32_MAX));
 }

@@ -32,4 +32,20 @@ std::string print(const Claim &claim);
 std::optional<std::string> certify(const Outline &model, const Claim &claim,
                                    std::string &error);
 
+/// The claim with the least number behind `word` that is proved; nullopt when
+/// none up to `most` is.
+std::optional<Claim> certifyLeast(const Outline &model, const Claim &claim,
+                                  const std::string &word, int64_t least,
+                                  int64_t most = INT32_MAX - 1);
+
+/// What claims stand on that were made before them, as the checker has it.
+class Bases {
+public:
+  const Parts &of(const Claim &claim) { return bases[claim.kind]; }
+  void add(const Claim &claim, bool isProved);
+
+private:
+  std::map<std::string, Parts> bases;
+};
+
 } // namespace heed::certificate

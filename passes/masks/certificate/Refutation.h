@@ -1,7 +1,7 @@
 //===- Refutation.h - Shows that rows have no common solution -------------===//
 #pragma once
 
-#include "passes/masks/certificate/Formula.h"
+#include "passes/masks/certificate/Checker.h"
 
 #include <map>
 

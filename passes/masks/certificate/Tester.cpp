@@ -3,6 +3,7 @@
 #include "passes/masks/certificate/Prover.h"
 
 #include <random>
+#include <stdexcept>
 
 using namespace heed::certificate;
 
@@ -34,8 +35,8 @@ std::string heed::certificate::findCounterexample(const Outline &model,
       if (prove(here, 1000).counterexample)
         return "false" + where;
     }
-  } catch (const Refused &refused) {
-    return "without meaning: " + refused.why;
+  } catch (const std::domain_error &refused) {
+    return std::string("without meaning: ") + refused.what();
   }
   return "";
 }

@@ -5,6 +5,7 @@
 #include "passes/masks/certificate/Tester.h"
 #include "tests/passes/masks/TestMasks.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include <catch2/catch.hpp>
 
 #include <random>
@@ -67,7 +68,20 @@ std::string inWords(const heed::masks::test::NamedMask &named,
 }
 
 struct Tally {
-  unsigned proved = 0, notProved = 0;
+  unsigned proved = 0, notProved = 0, exact = 0, notExact = 0;
+
+  /// Of what is exact one of the lists is enough.
+  void countExact(const Outline &model, const std::string &kind,
+                  const heed::masks::Parts &base,
+                  const std::vector<heed::masks::Parts> &lists) {
+    std::string error;
+    bool isProved = llvm::any_of(lists, [&](const heed::masks::Parts &parts) {
+      Claim claim = claimOf(kind, parts);
+      claim.base = base;
+      return certify(model, claim, error).has_value();
+    });
+    (isProved ? exact : notExact)++;
+  }
 
   /// What the analyses claim is never false.
   void count(const Outline &model, const std::string &kind,
@@ -203,7 +217,7 @@ TEST_CASE("the checker refuses what does not follow") {
         "line 4: a number is too large");
   CHECK(why("close\n") == "line 4: no such step or alternative");
   CHECK(why("split 0\n") == "line 4: no such step or alternative");
-  CHECK(why("branch 7 0\n") == "line 4: no such variable or bound");
+  CHECK(why("branch 7 0\n") == "line 4: no such step or alternative");
   CHECK(why("branch 0 5\ncut 1 1*1 2*1\n") == "line 6" + good);
   CHECK(why("believe me\n") == "line 4: no such step or alternative");
   CHECK(why("cut 1 1*1 2*1\nclaim\n") == "line 5: expected an empty line");
@@ -218,7 +232,9 @@ TEST_CASE("the checker refuses what does not follow") {
 }
 
 TEST_CASE("a certificate says all that the model file asks for, and no more") {
-  Outline model = outlineOf("kv <= q and q - kv < W", "W >= 1 and L >= q1");
+  Outline model =
+      outlineOf("kv <= q and q - kv < W", "2 <= W <= 6 and L >= q1");
+  model.masks.back().order = "rule == 0 and mask == 1 and softmax == 2";
   model.outputs = {{"logits",
                     {{"tokens", {}},
                      {"embed", {{0, 0}}},
@@ -226,21 +242,33 @@ TEST_CASE("a certificate says all that the model file asks for, and no more") {
                      {"logits", {{2, 0}}}}}};
   std::map<std::string, heed::masks::Parts> parts = {
       {"ahead", {{"most", "0"}}},
+      {"behind", {{"most", "5"}}},
       {"cache", {{"ring", "W - 1"}}},
+      {"cache-exact", {{"kv", "0"}, {"t", "W - 1"}, {"q", "W - 1"}}},
       {"rows", {{"key", "q"}}},
       {"needed", {{"range", "q0 - W + 1 <= kv < q1"}}},
-      {"model", {{"mask", "0"}}}};
+      {"needed-exact", {{"row", "q0"}, {"row", "kv"}}},
+      {"full", {{"range", "q1 - W <= kv <= q0"}}},
+      {"full-exact", {{"row", "q0"}, {"row", "q1 - 1"}}},
+      {"aligned", {{"own", "q"}}},
+      {"kept", {{"first", "1"}}},
+      {"reads", {{"most", "5"}}}};
   std::vector<std::string> all;
   std::string good, error;
+  Bases bases;
   for (Claim &claim : claimsOf(model)) {
+    claim.base = bases.of(claim);
     claim.parts = parts[claim.kind];
     all.push_back(certify(model, claim, error).value_or(""));
     CAPTURE(claim.kind, error);
     REQUIRE(all.back() != "");
     good += all.back();
+    bases.add(claim, true);
   }
+  const size_t count = all.size();
+  CHECK(count == 14);
   CHECK(check(model, good).error == "");
-  CHECK(check(model, good).claims["proof"].size() == 6);
+  CHECK(check(model, good).claims["proof"].size() == count);
   // Each claim is missed.
   for (size_t missing = 0; missing < all.size(); ++missing) {
     std::string text;
@@ -253,7 +281,7 @@ TEST_CASE("a certificate says all that the model file asks for, and no more") {
   CHECK(check(model, good + "\n").error != "");
   // Another mask, with its own good proofs; another place; another layer's.
   for (auto [words, given, title] :
-       {std::tuple("kv <= q and q - kv < W", "W >= 1 and L >= q1",
+       {std::tuple("kv <= q and q - kv < W", "2 <= W <= 6 and L >= q1",
                    "2:1 the same"),
         std::tuple("kv <= q", "all", "1:1 kv <= q")}) {
     Outline other = outlineOf(words, given);
@@ -266,15 +294,138 @@ TEST_CASE("a certificate says all that the model file asks for, and no more") {
   other.masks.back().words = "kv <= q + 1 and q - kv < W";
   CHECK(check(other, good).error != "");
   other = model;
-  other.masks.back().given = "W >= 0 and L >= q1";
+  other.masks.back().given = "0 <= W <= 6 and L >= q1";
   CHECK(check(other, good).error != "");
-  // What is left open is told.
-  std::string open = all[0] + "claim cache " + model.masks.back().title +
-                     "\nopen\n\n" + all[2] + all[3] + all[4] + all[5];
-  CheckResult result = check(model, open);
+  // What is left open is told, and what stands on it falls.
+  auto with = [&](size_t number, const std::string &text) {
+    std::string changed;
+    for (size_t i = 0; i < count; ++i)
+      changed += i == number ? text : all[i];
+    return check(model, changed);
+  };
+  const std::string title = model.masks.back().title;
+  CheckResult result = with(9, "claim aligned " + title + "\nopen\n\n");
   CHECK(result.error == "");
-  CHECK(result.claims["proof"].size() == 5);
+  CHECK(result.claims["proof"].size() == count - 1);
   CHECK(result.claims["open"].size() == 1);
+  result = with(9, "claim aligned " + title + "\nfailed 1:1 why\n\n");
+  CHECK(result.error == "");
+  CHECK(result.claims["failed"].size() == 1);
+  CHECK(with(0, "claim ahead " + title + "\nopen\n\n").error != "");
+  CHECK(with(1, "claim behind " + title + "\nmost 5\ntested 9\n\n").error !=
+        "");
+  CHECK(with(2, "claim cache " + title + "\nring W\nopen\n\n").error != "");
+  CHECK(with(2, "claim cache " + title + "\nring W - 1\nopen\n\n").error == "");
+  CHECK(with(5, "claim needed " + title + "\nrange q0 - W <= kv < q1\nopen\n\n")
+            .error != "");
+}
+
+TEST_CASE("what is least is shown by a place") {
+  // The claim and what it stands on.
+  auto shown = [](const std::string &kind, const std::string &mask, Parts base,
+                  Parts parts, const std::string &given = "all") {
+    Outline model = outlineOf(mask, given);
+    Claim claim = claimOf(kind, std::move(parts));
+    claim.base = std::move(base);
+    std::string error;
+    return certify(model, claim, error) ? "proved" : error.substr(0, 5);
+  };
+  const std::string window = "kv <= q and q - kv < W";
+  auto at = [](const std::string &kv, const std::string &t,
+               const std::string &q) {
+    return Parts{{"kv", kv}, {"t", t}, {"q", q}};
+  };
+  CHECK(shown("cache-exact", window, {{"ring", "W - 1"}},
+              at("0", "W - 1", "W - 1"), "W >= 2") == "proved");
+  // One more is not needed; not there; the query is no longer alive; no time.
+  CHECK(shown("cache-exact", window, {{"ring", "W"}}, at("0", "W", "W"),
+              "W >= 2") == "false");
+  CHECK(shown("cache-exact", window, {{"ring", "W - 1"}},
+              at("0", "W - 2", "W - 1"), "W >= 2") == "false");
+  CHECK(shown("cache-exact", window, {{"ring", "W - 1"}}, at("0", "W - 1", "W"),
+              "W >= 2") == "false");
+  CHECK(shown("cache-exact", window, {{"ring", "W - 1"}}, {}, "W >= 2") ==
+        "false");
+  // No place is put in twice, or for another name.
+  CHECK(shown("cache-exact", window, {{"ring", "W"}}, {{"W", "0"}}) == "unexp");
+  CHECK(shown("cache-exact", window, {{"ring", "W"}}, {{"q", "0 == 0"}}) ==
+        "a num");
+  CHECK(shown("cache-exact", "kv <= q and (q - kv < 8 or kv < 4)",
+              {{"ring", "7"}, {"pinned", "4"}},
+              at("4", "11", "11")) == "proved");
+  CHECK(shown("cache-exact", "kv <= q and (q - kv < 8 or kv < 4)",
+              {{"ring", "7"}, {"pinned", "4"}},
+              at("3", "10", "10")) == "false");
+
+  const Parts ranges = {{"range", "q0 - W + 1 <= kv < q1"}},
+              rows = {{"row", "q0"}, {"row", "kv"}};
+  CHECK(shown("needed-exact", window, ranges, rows, "W >= 1") == "proved");
+  CHECK(shown("needed-exact", window, ranges, {{"row", "q0"}}, "W >= 1") ==
+        "false");
+  CHECK(shown("needed-exact", window, {{"range", "q0 - W <= kv < q1"}}, rows,
+              "W >= 1") == "false");
+  CHECK(shown("needed-exact", window, {{"range", "q0 - W + 1 <= kv <= q1"}},
+              rows, "W >= 1") == "false");
+  const Parts full = {{"range", "q1 - W <= kv <= q0"}},
+              ends = {{"row", "q0"}, {"row", "q1 - 1"}};
+  CHECK(shown("full-exact", window, full, ends, "W >= 1") == "proved");
+  CHECK(shown("full-exact", window, {{"range", "q1 - W <= kv < q0"}}, ends,
+              "W >= 1") == "false");
+  CHECK(shown("full-exact", window, {}, ends, "W >= 1") == "false");
+
+  // Least numbers are found.
+  auto least = [](const std::string &kind, const std::string &mask,
+                  const std::string &word, int64_t from) {
+    auto found = certifyLeast(outlineOf(mask), claimOf(kind, {}), word, from);
+    return found ? found->parts[0].second : "none";
+  };
+  CHECK(least("behind", "kv <= q and q - kv < 64", "most", 0) == "63");
+  CHECK(least("behind", "kv <= q", "most", 0) == "none");
+  CHECK(least("kept", "kv <= q or kv < 16", "first", 1) == "16");
+  CHECK(least("kept", "kv <= q", "first", 1) == "1");
+  CHECK(least("kept", "kv <= q + 1", "first", 1) == "none");
+  CHECK(least("ahead", "kv < q - 2", "most", -64) == "-3");
+}
+
+TEST_CASE("claims of alignment, order and rows") {
+  const std::string end = "q + L - q_len";
+  CHECK(outcome("aligned", "kv <= q + kv_len - q_len", "kv_len == L",
+                {{"own", end}}) == "proved");
+  CHECK(outcome("aligned", "kv <= q", "all", {{"own", "q"}}) == "proved");
+  CHECK(outcome("aligned", "kv <= q", "all", {{"own", end}}).substr(0, 5) ==
+        "false");
+  CHECK(outcome("aligned", "kv <= q + kv_len - q_len", "kv_len == L",
+                {{"own", "q"}})
+            .substr(0, 5) == "false");
+  CHECK(outcome("aligned", "kv < q", "all", {{"own", "q"}}).substr(0, 5) ==
+        "false");
+  Outline model = outlineOf("kv <= q");
+  for (auto [order, good] :
+       {std::pair("rule == 0 and mask == 1 and softmax == 2", true),
+        {"mask == 0 and rule == 1 and softmax == 2", false},
+        {"rule == 0 and mask == 1 and cap == 2 and softmax == 3", false},
+        {"all", false}}) {
+    model.masks.back().order = order;
+    CHECK((outcome(model, claimOf("leak", {})) == "proved") == good);
+  }
+  // A row sees itself, whatever the table says; another entry is another.
+  CHECK(outcome("rows", "kv <= q and doc[q] == doc[kv]", "L >= q1",
+                {{"key", "q"}}) == "proved");
+  CHECK(outcome("rows", "kv <= q and doc[q] == doc[kv]", "L >= q1",
+                {{"key", "0"}})
+            .substr(0, 5) == "false");
+  CHECK(outcome("rows", "kv <= q and doc[q] == tag[kv]", "L >= q1",
+                {{"key", "q"}})
+            .substr(0, 5) == "false");
+  CHECK(outcome("rows", "kv <= q + kv_len - q_len",
+                "kv_len == L and q_len >= q1", {{"key", "0"}})
+            .substr(0, 5) == "false");
+  model = outlineOf("kv <= q + kv_len - q_len", "kv_len == L and q_len >= q1");
+  model.masks.back().assumed = "q_len <= L";
+  CHECK(outcome(model, claimOf("rows", {{"key", "0"}})) == "proved");
+  // Nothing that a certificate says is put where names stand.
+  CHECK(outcome("rows", "kv <= q", "all", {{"key", "doc[$&]"}}) ==
+        "unexpected `$`");
 }
 
 TEST_CASE("random masks: proofs agree with brute force") {
@@ -312,21 +463,35 @@ TEST_CASE("what the analyses find of common masks is certified") {
     Outline model = outlineOf(inWords(named),
                               "X >= 0 - " + std::to_string(-named.minX) +
                                   " and X <= " + std::to_string(named.maxX));
-    TileBounds tiles;
-    for (bool filters : {false, true}) {
-      TileOptions options{.filters = filters};
-      tiles = computeTileBounds(mask, options);
-      tally.count(model, "needed", neededParts(tiles));
-      tally.count(model, "full", fullParts(tiles));
+    TileBounds tiles = computeTileBounds(mask),
+               filtered = computeTileBounds(mask, {.filters = true});
+    for (const TileBounds *bounds : {&tiles, &filtered}) {
+      // Without a filter they are the same claims.
+      if (bounds == &filtered && neededParts(tiles) == neededParts(filtered))
+        continue;
+      tally.count(model, "needed", neededParts(*bounds));
+      tally.count(model, "full", fullParts(*bounds));
+      if (bounds->exact) {
+        tally.countExact(model, "needed-exact", neededParts(*bounds),
+                         rowParts(mask));
+        tally.countExact(model, "full-exact", fullParts(*bounds),
+                         rowParts(mask));
+      }
     }
+    if (auto cache = partsOf(computeCacheCapacity(mask)))
+      tally.countExact(model, "cache-exact", *cache, liveParts(*cache));
     tally.count(model, "ahead", partsOf(computeCausality(mask)));
     tally.count(model, "cache", partsOf(computeCacheCapacity(mask)));
     model.masks.back().given += " and L >= q1";
     tally.count(model, "rows",
                 partsOf(computeRowCoverage(mask, {.amongKeys = true}), tiles));
   }
-  CHECK(tally.proved > 80);
+  CAPTURE(tally.proved, tally.exact, tally.notExact);
+  CHECK(tally.proved > 55);
   CHECK(tally.notProved == 0);
+  // A window of 1 keeps no key: no place shows that its ring is the least.
+  CHECK(tally.exact >= 28);
+  CHECK(tally.notExact <= 8);
 }
 
 TEST_CASE("what the analyses find of random masks is not refuted") {
@@ -353,12 +518,46 @@ TEST_CASE("what the analyses find of random masks is not refuted") {
 }
 
 TEST_CASE("what a certificate says of a whole model") {
-  // Steps read the row that is made (0), or by mask 2: `kv <= q` or another.
+  // Masks with how far each looks ahead, or behind, and what is made of that.
+  auto whole = [](Outline outline, const std::vector<std::string> &most,
+                  const std::string &reads = "") {
+    const std::string kind = reads.empty() ? "ahead" : "behind",
+                      all = reads.empty() ? "model" : "reads";
+    std::string text, error, said;
+    Bases bases;
+    for (Claim &claim : claimsOf(outline)) {
+      claim.base = bases.of(claim);
+      std::optional<std::string> proved;
+      if (claim.kind == kind)
+        claim.parts = {{"most", most[claim.number - Outline::FirstMask]}};
+      if (claim.kind == "reads" && all == "reads")
+        claim.parts = {{"most", reads}};
+      if (claim.kind == kind || claim.kind == all)
+        proved = certify(outline, claim, error);
+      if (claim.kind == all)
+        said = proved ? "proved" : "false";
+      bases.add(claim, proved.has_value());
+      text += proved ? *proved : print(claim) + "open\n\n";
+    }
+    CheckResult result = check(outline, text);
+    INFO(text);
+    CHECK(result.error == "");
+    CHECK(llvm::any_of(result.claims["proof"], [&](const Claim &claim) {
+            return claim.kind == all;
+          }) == (said == "proved"));
+    // A proof is not believed for the word.
+    if (said == "false" && all == "model") {
+      text.resize(text.rfind("claim model"));
+      text += "claim model y\nproof\ncut 1 0*1\n\nclaim reads y\nopen\n\n";
+      CHECK(check(outline, text).error != "");
+    }
+    return said;
+  };
   auto model = [&](const std::string &mask, std::vector<Step> steps,
                    const std::string &most = "0") {
     Outline outline = outlineOf(mask);
     outline.outputs = {{"y", std::move(steps)}};
-    return outcome(outline, {"model", "y", 0, {{"mask", most}}});
+    return whole(outline, {most});
   };
   const Step tokens{"tokens", {}}, embed{"embed", {{0, 0}}};
   CHECK(model("kv <= q", {tokens, embed, {"attention", {{1, 0}, {1, 2}}}}) ==
@@ -370,43 +569,54 @@ TEST_CASE("what a certificate says of a whole model") {
                           {"attention", {{3, 0}, {3, 2}}}}) == "proved");
   // The mask looks ahead, whatever is said of it.
   for (const char *most : {"0", "1", "2147483647"})
-    CHECK(model("kv <= q + 1", {tokens, {"attention", {{0, 0}, {0, 2}}}}, most)
-              .substr(0, 5) == "false");
-  CHECK(model("all", {tokens, {"attention", {{0, 0}, {0, 2}}}}).substr(0, 5) ==
-        "false");
+    CHECK(model("kv <= q + 1", {tokens, {"attention", {{0, 0}, {0, 2}}}},
+                most) == "false");
+  CHECK(model("all", {tokens, {"attention", {{0, 0}, {0, 2}}}}) == "false");
   // What a step that is not known reads is not known.
-  CHECK(model("kv <= q", {tokens, {"pool", {{0, 0}}}}).substr(0, 5) == "false");
-  CHECK(model("kv <= q", {tokens, {"pool", {{0, 0}}}, {"linear", {{1, 0}}}})
-            .substr(0, 5) == "false");
+  CHECK(model("kv <= q", {tokens, {"pool", {{0, 0}}}}) == "false");
+  CHECK(model("kv <= q", {tokens, {"pool", {{0, 0}}}, {"linear", {{1, 0}}}}) ==
+        "false");
   CHECK(model("kv < q - 2000000000",
               {tokens,
                {"pool", {{0, 0}}},
                {"attention", {{1, 2}}},
                {"attention", {{2, 2}}}},
-              "-2000000001")
-            .substr(0, 5) == "false");
+              "-2000000001") == "false");
 
   // Together: one step ahead, then one back.
   Outline both = outlineOf("kv <= q + 1");
   both.masks.push_back({"2:1 kv < q", "kv < q"});
-  auto together = [&](std::vector<Step> steps, heed::masks::Parts most) {
+  auto together = [&](std::vector<Step> steps,
+                      const std::vector<std::string> &most) {
     both.outputs = {{"y", std::move(steps)}};
-    return outcome(both, {"model", "y", 0, std::move(most)});
+    return whole(both, most);
   };
   const Step ahead{"attention", {{0, 0}, {0, 2}}},
       back{"attention", {{0, 0}, {1, 3}}};
-  const heed::masks::Parts least = {{"mask", "1"}, {"mask", "-1"}};
+  const std::vector<std::string> least = {"1", "-1"};
   CHECK(together({tokens, ahead, back}, least) == "proved");
-  CHECK(together({tokens, ahead, back}, {{"mask", "1"}, {"mask", "0"}})
-            .substr(0, 5) == "false");
-  CHECK(together({tokens, ahead, back}, {{"mask", "0"}, {"mask", "0"}})
-            .substr(0, 5) == "false");
-  CHECK(together({tokens, ahead, {"residual", {{1, 0}, {0, 0}}}}, least)
-            .substr(0, 5) == "false");
-  CHECK(together({tokens, ahead, back, {"attention", {{2, 0}, {2, 2}}}}, least)
-            .substr(0, 5) == "false");
+  CHECK(together({tokens, ahead, back}, {"1", "0"}) == "false");
+  CHECK(together({tokens, ahead, back}, {"0", "0"}) == "false");
+  CHECK(together({tokens, ahead, {"residual", {{1, 0}, {0, 0}}}}, least) ==
+        "false");
+  CHECK(together({tokens, ahead, back, {"attention", {{2, 0}, {2, 2}}}},
+                 least) == "false");
   CHECK(together({tokens, {"attention", {{0, 3}}}, {"attention", {{1, 2}}}},
                  least) == "proved");
+
+  // Receptive fields: two layers of a window, one of another.
+  Outline windows = outlineOf("kv <= q and q - kv < 8");
+  windows.masks.push_back({"2:1 w", "kv <= q and q - kv < 100"});
+  windows.outputs = {{"y",
+                      {tokens,
+                       {"attention", {{0, 0}, {0, 2}}},
+                       {"residual", {{0, 0}, {1, 0}}},
+                       {"attention", {{2, 0}, {2, 3}}},
+                       {"attention", {{3, 0}, {3, 2}}}}}};
+  CHECK(whole(windows, {"7", "99"}, "113") == "proved");
+  CHECK(whole(windows, {"7", "99"}, "112") == "false");
+  CHECK(whole(windows, {"6", "99"}, "113") == "false");
+  CHECK(whole(windows, {"8", "99"}, "115") == "proved");
 }
 
 TEST_CASE("damage to a certificate is found") {
