@@ -31,32 +31,27 @@ public:
     lowest = c.constant(-std::numeric_limits<float>::infinity());
     if (onTiles)
       amxScores(op, c);
-    if (parts() > 1) {
-      begins = isDeep() ? yes() : someRowBegins();
-      sumFirstParts();
-    }
+    if (parts() > 1)
+      begins = isDeep() ? constant(true) : someRowBegins();
     TileCode::Values maxima;
     for (int64_t v = 0; v < vectors; ++v)
       maxima.push_back(c.load(op.getMx(), c.index(v * c.lanes)));
-    Value rest = c.remIndex(op.getCount(), keyTile),
-          whole = c.subIndex(op.getCount(), rest);
-    maxima = c.loop(c.index(0), whole, keyTile, maxima,
+    // The last tile overlaps the one before; keys that fill none come one by
+    // one. Scores that are in memory already may be seen once only.
+    Value count = op.getCount(), tile = c.index(keyTile);
+    Value end = onTiles ? c.subIndex(count, c.remIndex(count, keyTile))
+                        : c.select(c.lessIndex(count, tile), c.index(0), count);
+    Value last = c.subIndex(end, tile);
+    maxima = c.loop(c.index(0), end, keyTile, maxima,
                     [&](Value key, ValueRange carried) {
-                      return tile(key, carried, /*isTail=*/false);
+                      return scoreTile(c.minIndex(key, last), keyTile, carried);
                     });
-    auto tail = scf::IfOp::create(
-        c.b, c.loc, c.lessIndex(c.index(0), rest),
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(c.b, c.loc,
-                               tile(whole, maxima, /*isTail=*/true));
-        },
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(c.b, c.loc, maxima);
-        });
+    maxima = c.loop(end, count, 1, maxima, [&](Value key, ValueRange carried) {
+      return scoreTile(key, 1, carried);
+    });
     for (int64_t v = 0; v < vectors; ++v)
-      c.store(tail.getResult(v), op.getMx(), c.index(v * c.lanes));
-    if (onTiles)
-      fillTail();
+      c.store(maxima[v], op.getMx(), c.index(v * c.lanes));
+    fillTail();
     return success(!failedRule);
   }
 
@@ -90,38 +85,29 @@ private:
     return success();
   }
 
-  /// A register tile of the keys from + key …; stores it and gives the new
-  /// maxima. In a tail, keys past `count` repeat the last one and become
-  /// -infinity.
-  TileCode::Values tile(Value key, ValueRange maxima, bool isTail) {
-    TileCode::Values rows; // of K
-    Value last = c.addIndex(op.getCount(), -1);
-    for (int64_t k = 0; k < keyTile; ++k) {
-      Value row = c.addIndex(key, k);
-      rows.push_back(
-          c.addIndex(op.getFrom(), isTail ? c.minIndex(row, last) : row));
-    }
-    TileCode::Values scores = onTiles        ? stored(key)
-                              : op.getAtom() ? pairProducts(rows)
-                                             : products(key, rows);
+  /// A register tile of `size` keys from + key …; stores it and gives the new
+  /// maxima.
+  TileCode::Values scoreTile(Value key, int64_t size, ValueRange maxima) {
+    TileCode::Values keys;
+    Value first = c.addIndex(op.getFrom(), key);
+    for (int64_t k = 0; k < size; ++k)
+      keys.push_back(c.addIndex(first, k));
+    TileCode::Values scores = onTiles        ? stored(key, size)
+                              : op.getAtom() ? pairProducts(keys)
+                                             : products(key, keys);
     if (op.getScale())
       for (Value &score : scores)
         score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
-    for (int64_t i = 0; !maps.empty() && i < keyTile * vectors; ++i)
-      scores[i] = rule(maps[i % vectors], {scores[i], rows[i / vectors]});
+    for (auto [i, score] : llvm::enumerate(scores))
+      if (!maps.empty())
+        score = rule(maps[i % vectors], {score, keys[i / vectors]});
     if (!masks.empty())
-      scores = masked(rows, scores, isTail);
+      scores = masked(keys, scores);
     TileCode::Values result = llvm::to_vector_of<Value>(maxima);
-    for (int64_t k = 0; k < keyTile; ++k) {
-      Value row = c.addIndex(key, k);
-      Value exists = isTail ? c.lessIndex(row, op.getCount()) : Value();
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value score = scores[k * vectors + v];
-        if (exists)
-          score = c.select(exists, score, lowest);
-        c.store(score, op.getS(), {row, c.index(v * c.lanes)});
-        result[v] = c.max(result[v], score);
-      }
+    for (auto [i, score] : llvm::enumerate(scores)) {
+      storeScore(score, key, i);
+      Value &most = result[i % vectors];
+      most = c.max(most, score);
     }
     return result;
   }
@@ -147,38 +133,9 @@ private:
     return op.getAtom() ? 1 : llvm::divideCeil(depth, chainLength());
   }
   int64_t part() { return llvm::divideCeil(depth, parts()); }
-  int64_t lastPart() { return (parts() - 1) * part(); }
 
-  /// All parts but the last.
-  void sumFirstParts() {
-    scf::IfOp::create(c.b, c.loc, begins, [&](OpBuilder &, Location) {
-      Value last = c.addIndex(op.getCount(), -1);
-      c.loop(c.index(0), op.getCount(), keyTile, {},
-             [&](Value key, ValueRange) {
-               TileCode::Values keys;
-               for (int64_t k = 0; k < keyTile; ++k)
-                 keys.push_back(c.addIndex(
-                     op.getFrom(), c.minIndex(c.addIndex(key, k), last)));
-               for (auto [i, sum] :
-                    llvm::enumerate(chain(keys, c.index(0), c.index(part()))))
-                 storeScore(sum, key, i);
-               if (parts() > 2)
-                 c.loop(c.index(part()), c.index(lastPart()), part(), {},
-                        [&](Value d, ValueRange) {
-                          TileCode::Values sums =
-                              chain(keys, d, c.addIndex(d, part()));
-                          for (auto [i, sum] : llvm::enumerate(sums))
-                            storeScore(c.add(loadScore(key, i), sum), key, i);
-                          return TileCode::Values();
-                        });
-               return TileCode::Values();
-             });
-      scf::YieldOp::create(c.b, c.loc);
-    });
-  }
-
-  Value yes() {
-    return arith::ConstantOp::create(c.b, c.loc, c.b.getBoolAttr(true));
+  Value constant(bool value) {
+    return arith::ConstantOp::create(c.b, c.loc, c.b.getBoolAttr(value));
   }
   Value loadScore(Value key, int64_t i) {
     return c.load(op.getS(), {c.addIndex(key, i / vectors),
@@ -194,14 +151,41 @@ private:
   TileCode::Values products(Value key, ArrayRef<Value> keys) {
     if (parts() == 1)
       return chain(keys, c.index(0), c.index(depth));
-    TileCode::Values sums =
-        chain(keys, c.select(begins, c.index(lastPart()), c.index(0)),
-              c.index(depth));
-    Value all = vector::BroadcastOp::create(
-        c.b, c.loc, VectorType::get(c.lanes, c.b.getI1Type()), begins);
-    for (auto [i, sum] : llvm::enumerate(sums))
-      sum = c.select(all, c.add(sum, loadScore(key, i)), sum);
-    return sums;
+    SmallVector<Type> types{c.b.getIndexType()};
+    types.append(keys.size() * vectors, c.f32());
+    Value step = c.select(begins, c.index(part()), c.index(depth));
+    // One chain in the code: it runs once, or once a part.
+    auto loop = scf::WhileOp::create(
+        c.b, c.loc, types, c.index(0),
+        [&](OpBuilder &, Location, ValueRange carried) {
+          Value d = carried[0],
+                end = c.minIndex(c.addIndex(d, step), c.index(depth));
+          TileCode::Values sums = chain(keys, d, end);
+          auto whole = scf::IfOp::create(
+              c.b, c.loc, c.lessIndex(c.index(0), d),
+              [&](OpBuilder &, Location) {
+                TileCode::Values added;
+                for (auto [i, sum] : llvm::enumerate(sums))
+                  added.push_back(c.add(sum, loadScore(key, i)));
+                scf::YieldOp::create(c.b, c.loc, added);
+              },
+              [&](OpBuilder &, Location) {
+                scf::YieldOp::create(c.b, c.loc, sums);
+              });
+          Value more = c.lessIndex(end, c.index(depth));
+          scf::IfOp::create(c.b, c.loc, more, [&](OpBuilder &, Location) {
+            for (auto [i, sum] : llvm::enumerate(whole.getResults()))
+              storeScore(sum, key, i);
+            scf::YieldOp::create(c.b, c.loc);
+          });
+          TileCode::Values next{end};
+          llvm::append_range(next, whole.getResults());
+          scf::ConditionOp::create(c.b, c.loc, more, next);
+        },
+        [&](OpBuilder &, Location, ValueRange carried) {
+          scf::YieldOp::create(c.b, c.loc, carried[0]);
+        });
+    return llvm::to_vector_of<Value>(loop.getResults().drop_front());
   }
 
   /// Where keys lie in K.
@@ -218,15 +202,17 @@ private:
   TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
     int64_t block = op.getS().getType().getDimSize(0);
     TileCode::Values rows = rowsOf(keys),
-                     zeros(keyTile * vectors, c.constant(0));
+                     zeros(keys.size() * vectors, c.constant(0));
     Value later = c.addIndex(rows[0], block);
-    return c.loop(begin, end, 1, zeros, [&](Value d, ValueRange sums) {
+    Value length = c.subIndex(end, begin);
+    return c.loop(c.index(0), length, 1, zeros, [&](Value i, ValueRange sums) {
       TileCode::Values q, next;
-      c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(d, keyTile)), d});
+      Value d = c.addIndex(begin, i);
+      c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(i, keyTile)), d});
       for (int64_t v = 0; v < vectors; ++v)
         q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
-      for (int64_t k = 0; k < keyTile; ++k) {
-        Value element = c.broadcast(c.loadScalar(op.getK(), {rows[k], d}));
+      for (auto [k, row] : llvm::enumerate(rows)) {
+        Value element = c.broadcast(c.loadScalar(op.getK(), {row, d}));
         for (int64_t v = 0; v < vectors; ++v)
           next.push_back(c.fma(element, q[v], sums[k * vectors + v]));
       }
@@ -236,25 +222,12 @@ private:
 
   //===--- bf16 ---===//
 
-  /// Scores of keyTile x vectors that the tiles left in s.
-  TileCode::Values stored(Value key) {
+  /// Scores of size x vectors that the tiles left in s.
+  TileCode::Values stored(Value key, int64_t size) {
     TileCode::Values scores;
-    for (int64_t i = 0; i < keyTile * vectors; ++i)
+    for (int64_t i = 0; i < size * vectors; ++i)
       scores.push_back(loadScore(key, i));
     return scores;
-  }
-
-  /// -infinity from the last keyTile on, to the whole tile that softmax reads.
-  void fillTail() {
-    auto whole = [&](int64_t of) {
-      return c.mulIndex(c.divIndex(c.addIndex(op.getCount(), of - 1), of), of);
-    };
-    c.loop(whole(keyTile), whole(op.getKeyTile()), 1, {},
-           [&](Value key, ValueRange) {
-             for (int64_t v = 0; v < vectors; ++v)
-               c.store(lowest, op.getS(), {key, c.index(v * c.lanes)});
-             return TileCode::Values();
-           });
   }
 
   /// Half as many turns as in f32: several at once, so that the loop's ends
@@ -262,7 +235,7 @@ private:
   TileCode::Values pairProducts(ArrayRef<Value> keys) {
     Pairs pairs{c};
     TileCode::Values rows = rowsOf(keys),
-                     zeros(keyTile * vectors, c.constant(0));
+                     zeros(keys.size() * vectors, c.constant(0));
     int64_t unroll = depth % 4 == 0 ? 4 : depth % 2 == 0 ? 2 : 1;
     return c.loop(c.index(0), c.index(depth), unroll, zeros,
                   [&](Value first, ValueRange carried) {
@@ -273,9 +246,9 @@ private:
                       for (int64_t v = 0; v < vectors; ++v)
                         q.push_back(pairs.load(op.getQt(),
                                                {d, c.index(2 * v * c.lanes)}));
-                      for (int64_t k = 0; k < keyTile; ++k) {
-                        Value pair = pairs.broadcast(
-                            op.getK(), {rows[k], c.mulIndex(d, 2)});
+                      for (auto [k, row] : llvm::enumerate(rows)) {
+                        Value pair =
+                            pairs.broadcast(op.getK(), {row, c.mulIndex(d, 2)});
                         for (int64_t v = 0; v < vectors; ++v) {
                           Value &sum = sums[k * vectors + v];
                           sum = pairs.dot(sum, pair, q[v]);
@@ -288,25 +261,13 @@ private:
 
   /// -infinity where the mask forbids; a tile inside one of the full ranges
   /// skips the mask.
-  TileCode::Values masked(ArrayRef<Value> rows, TileCode::Values scores,
-                          bool isTail) {
-    auto apply = [&] {
-      TileCode::Values result;
-      for (int64_t i = 0; i < keyTile * vectors; ++i)
-        result.push_back(c.select(rule(masks[i % vectors], {rows[i / vectors]}),
-                                  scores[i], lowest));
-      return result;
-    };
-    if (op.getFull().empty() || isTail)
-      return apply();
-    Value inside;
+  TileCode::Values masked(ArrayRef<Value> keys, TileCode::Values scores) {
+    Value inside = constant(false);
     for (unsigned i = 0; i < op.getFull().size(); i += 2) {
       Value fits = arith::AndIOp::create(
-          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], rows.front()),
-          c.lessIndex(rows.back(), op.getFull()[i + 1]));
-      inside = inside
-                   ? arith::OrIOp::create(c.b, c.loc, inside, fits).getResult()
-                   : fits;
+          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], keys.front()),
+          c.lessIndex(keys.back(), op.getFull()[i + 1]));
+      inside = arith::OrIOp::create(c.b, c.loc, inside, fits);
     }
     auto branch = scf::IfOp::create(
         c.b, c.loc, inside,
@@ -314,9 +275,24 @@ private:
           scf::YieldOp::create(c.b, c.loc, scores);
         },
         [&](OpBuilder &, Location) {
-          scf::YieldOp::create(c.b, c.loc, apply());
+          TileCode::Values allowed;
+          for (auto [i, score] : llvm::enumerate(scores))
+            allowed.push_back(c.select(
+                rule(masks[i % vectors], {keys[i / vectors]}), score, lowest));
+          scf::YieldOp::create(c.b, c.loc, allowed);
         });
     return llvm::to_vector_of<Value>(branch.getResults());
+  }
+
+  /// -infinity past the last key, to the whole tile that softmax reads.
+  void fillTail() {
+    Value end = c.addIndex(op.getCount(), op.getKeyTile() - 1);
+    end = c.subIndex(end, c.remIndex(end, op.getKeyTile()));
+    c.loop(op.getCount(), end, 1, {}, [&](Value key, ValueRange) {
+      for (int64_t v = 0; v < vectors; ++v)
+        storeScore(lowest, key, v);
+      return TileCode::Values();
+    });
   }
 
   Value rule(LaneRegion &region, ArrayRef<Value> late) {
