@@ -78,12 +78,22 @@ class Heed:
 
     def build(self, heed):
         if isinstance(self.row, MiniLM):
-            model = SOURCE / "examples" / "minilm.yaml"
+            self.model = SOURCE / "examples" / "minilm.yaml"
         else:
-            model = self.folder / "row.yaml"
-            model.write_text(attention_model(self.row) if isinstance(self.row, Attention) else linear_model(self.row))
-        numerics = ["--numerics=bf16"] if self.row.type == "bf16" else []
-        self.call(heed, "build", model, "-o", self.program, *numerics)
+            self.model = self.folder / "row.yaml"
+            self.model.write_text(attention_model(self.row) if isinstance(self.row, Attention) else linear_model(self.row))
+        self.numerics = ["--numerics=bf16"] if self.row.type == "bf16" else []
+        self.call(heed, "build", self.model, "-o", self.program, *self.numerics)
+
+    def bound(self, heed):
+        """The bound as a share of the multiply-add peak; None where there is none."""
+        row = self.row
+        if isinstance(row, MiniLM) or isinstance(row, Attention) and row.mask == "documents":
+            return None
+        sizes = {"token": row.m} if isinstance(row, Linear) else {"q": row.sequence, "kv": row.sequence}
+        words = [word for name, size in sizes.items() for word in ("--size", f"{name}={size}")]
+        said = json.loads(self.call(heed, "bench", self.model, "--bound", "--json", *words, *self.numerics))
+        return said["bound_of_peak"]
 
     def call(self, *command):
         """Runs on the CPUs of this comparison; its standard output."""

@@ -2,11 +2,13 @@
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import platform
 import subprocess
 import sys
+import time
 
 from . import environment, page, scaling, table
 from .environment import Environment
@@ -19,10 +21,12 @@ DESCRIPTION = """heed and other programs on the same work, one round of each in 
 
 A row is a model file that `heed build` compiles. Each peer's result is compared with heed's before it is timed; a peer that has
 several ways to say a row is measured in the fastest of them. GFLOP/s count allowed scores only, 4 D each. Rates are of the best
-round; "ratio" is heed's to the best peer's, "% of peak" of this machine's f32 (or bf16) multiply-add peak measured in between,
+round; "ratio" is heed's to the best peer's, "% of peak" of this machine's f32 (or bf16) multiply-add peak measured in between, "% of
+bound" of what `heed bench` says could be reached (docs/bound.md; none where the mask looks at a table, nor for whole models),
 "spread" how far heed's middle round is from its best, "mask" what a peer spent before on building the mask.
 
 The peers are installed by pip into a venv in heed's cache. What cannot be installed, or cannot express a row, says so."""
+QUICK_SECONDS = 100  # after which --quick begins nothing new
 EXAMPLES = """examples:
   bench/compare --quick
   bench/compare --rows 'f32 causal' --json causal.json
@@ -40,7 +44,8 @@ def arguments(words):
     add = parser.add_argument
     add("--list", action="store_true", help="name the rows and end")
     add("--rows", metavar="TEXT", action="append", default=[], help="only rows whose name holds all words of TEXT; several times")
-    add("--quick", action="store_true", help="a choice of rows and few rounds: under 2 minutes once the peers are installed")
+    add("--quick", action="store_true", help="a choice of rows in at most 2 minutes, once the peers are installed: where the time is short, "
+        "fewer rounds, peers and rows")
     add("--rounds", metavar="N", type=int, help="rounds of each (default 7, quick 3)")
     add("--threads", metavar="N", type=int, default=1, help="threads of heed and of each peer (default 1)")
     add("--peers", metavar="LIST", default=",".join(environment.PEERS), help="of %(default)s, or none")
@@ -102,15 +107,19 @@ def comparison(options, env, threads):
     peers, absent = open_peers(options, env, cpus)
     cache = environment.cache_folder()
     rounds = options.rounds or (3 if options.quick or options.plots else 7)
+    until = time.monotonic() + QUICK_SECONDS if options.quick else math.inf
     return Comparison(options.heed, peers, absent, cache / "work", cache.parent / "all-MiniLM-L6-v2/model.safetensors", cpus, rounds,
-                      0.05 if options.quick else 0.1)
+                      0.05 if options.quick else 0.1, until)
 
 
 def measure_rows(options, env, rows):
     compare, results = comparison(options, env, options.threads), []
     try:
-        for row in rows:
-            results.append(compare.measure(row))
+        for number, row in enumerate(rows):
+            if results and time.monotonic() > compare.until:
+                print(f"compare: left out, as there is no time: {', '.join(row.name for row in rows[number:])}", file=sys.stderr)
+                break
+            results.append(compare.measure(row, compare.share(len(rows) - number)))
             print(table.progress(results[-1]), file=sys.stderr, flush=True)
     finally:
         compare.stop()

@@ -28,8 +28,9 @@ class Peer:
             [self.environment.python, WORKER, self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=variables, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
 
-    def ask(self, **question):
-        """Sends a question, returns the answer. Errors: PeerFailed; the process is then gone or has said why."""
+    def ask(self, patience=PATIENCE, **question):
+        """Sends a question, returns the answer, which may take `patience` seconds. Errors: PeerFailed; the process is then gone
+        or has said why."""
         if self.process is None:
             self.start()
         try:
@@ -37,11 +38,11 @@ class Peer:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # read() below says what became of it
-        until, line = time.monotonic() + PATIENCE, b""
+        until, line = time.monotonic() + patience, b""
         while not line.endswith(b"\n"):
             if not select.select([self.process.stdout], [], [], max(0, until - time.monotonic()))[0]:
                 self.stop()
-                raise PeerFailed(f"no answer in {PATIENCE} s")
+                raise PeerFailed(f"no answer in {patience:.0f} s")
             part = os.read(self.process.stdout.fileno(), 1 << 16)
             if not part:
                 raise PeerFailed(self.last_words())

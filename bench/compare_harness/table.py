@@ -1,7 +1,7 @@
 """Results as a table: of text, or of Markdown."""
 from .environment import TITLES
 
-HEADINGS = ["row", "heed", "% of peak", *TITLES.values(), "ratio", "mask, ms", "spread"]
+HEADINGS = ["row", "heed", "% of peak", "% of bound", *TITLES.values(), "ratio", "mask, ms", "spread"]
 
 
 def rate(result, part):
@@ -20,17 +20,20 @@ def cell(result, part):
 
 
 def shorten(note):
-    for known in ("not expressible", "not installed", "cannot be installed"):
+    for known, said in (("not expressible", "-"), ("not installed", "not installed"), ("cannot be installed", "cannot be installed"),
+                        ("left out: no time", "no time")):
         if note.startswith(known):
-            return "-" if known == "not expressible" else known
+            return said
     return "failed"
 
 
-def peak_share(result):
+def shares(result):
+    """[of the peak, of the bound], "" where there is none."""
     peak = result.get("bf16_peak") if result["type"] == "bf16" else result.get("fma_peak")
     if result["unit"] != "GFLOP/s" or not peak or "best" not in result["heed"]:
-        return ""
-    return f"{100 * rate(result, result['heed']) / peak:.0f} %"
+        return ["", ""]
+    share, bound = rate(result, result["heed"]) / peak, result.get("bound_of_peak")
+    return [f"{100 * share:.0f} %", f"{100 * share / bound:.0f} %" if bound else ""]
 
 
 def best_peer(result):
@@ -49,7 +52,7 @@ def mask_times(result):
 def line(result):
     heed, best = result["heed"], best_peer(result)
     cells = [result["row"] + ("" if result["threads"] == 1 else f", {result['threads']} threads")]
-    cells += [cell(result, heed), peak_share(result)]
+    cells += [cell(result, heed), *shares(result)]
     cells += [cell(result, result["peers"].get(name)) for name in TITLES]
     if best and "best" in heed:
         cells.append(f"{result['peers'][best]['best'] / heed['best']:.2f}")

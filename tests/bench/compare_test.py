@@ -5,12 +5,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HEED = pathlib.Path(os.environ.get("HEED_BUILD", SOURCE / "build")) / "tools" / "heed"
 sys.path.insert(0, str(SOURCE / "bench"))
-from compare_harness import page, rows, table  # noqa: E402
+from compare_harness import measure, page, rows, table  # noqa: E402
 
 
 class Compare(unittest.TestCase):
@@ -45,6 +46,9 @@ class Compare(unittest.TestCase):
         for result in measured["results"]:
             self.assertEqual(len(result["heed"]["times"]), 2)
             self.assertGreater(result["fma_peak"], 1)
+            self.assertTrue(0.3 < result["bound_of_peak"] < 1.3)
+            share, of_bound = (float(cell.split()[0]) for cell in table.shares(result))
+            self.assertAlmostEqual(share / of_bound, result["bound_of_peak"], delta=2 / of_bound)
             self.assertTrue(0 < table.rate(result, result["heed"]) < 2 * result["fma_peak"])
             self.assertEqual({part["note"] for part in result["peers"].values()}, {"not installed"})
         for title in ("torch", "FlexAttention", "OpenVINO", "ONNX Runtime", "IREE"):
@@ -56,6 +60,20 @@ class Compare(unittest.TestCase):
         self.compare("--from", out, "--page", text)
         self.assertRegex(text.read_text(), r"(?s)^# Before\n\n<!--.*\| linear f32 16x32x48 \|.*-->\n\nafter\n$")
         self.assertNotIn("old", text.read_text())
+
+    def test_without_time_peers_and_rounds_are_left_out(self):
+        class Slow:
+            name = "torch"
+
+        compare = measure.Comparison(HEED, [Slow()], {}, self.folder, self.folder, [0], 5, 0.01, until=time.monotonic(),
+                                     longest={"torch": 3})
+        self.assertLessEqual(compare.share(2), time.monotonic())
+        result = compare.measure(rows.TINY[0], compare.share(2))
+        self.assertEqual(len(result["heed"]["times"]), 1)
+        self.assertEqual(result["peers"], {"torch": {"note": measure.NO_TIME}})
+        self.assertEqual(table.cell(result, result["peers"]["torch"]), "no time")
+        with self.assertRaisesRegex(measure.PeerFailed, measure.NO_TIME):
+            compare.ask(Slow(), do="round")
 
     def test_a_row_that_heed_refuses_gives_its_reason(self):
         liar = self.folder / "heed"
