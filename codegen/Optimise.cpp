@@ -14,20 +14,20 @@ namespace heed {
 
 /// Loops arrive unrolled and vectorised as the schedule says, functions as they
 /// are to be called, values in registers: what is left is arithmetic of
-/// addresses, what loops share, their shape, and what these leave behind. Half
-/// the time of O1; kernels are as fast and spill as little
+/// addresses, what loops share, their shape, and what these leave behind. Less
+/// than half the time of O1; kernels are as fast and spill as little
 /// (scripts/instruction-counts).
 static constexpr StringLiteral pipeline =
     "function<eager-inv>("
     "early-cse<memssa>,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
     "simplifycfg,"
-    "loop-mssa(loop-instsimplify,loop-simplifycfg,licm<allowspeculation>,"
+    "loop-mssa(licm<allowspeculation>,"
     "loop-rotate<header-duplication;no-prepare-for-lto>,"
     "licm<allowspeculation>),"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
     "simplifycfg,"
-    "loop(indvars,loop-deletion),"
+    "loop(loop-deletion),"
     "early-cse<memssa>,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
     "simplifycfg)";

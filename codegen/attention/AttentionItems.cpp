@@ -173,6 +173,14 @@ void AttentionItems::withSmallest(
       [&] { withSmallest(tiles.drop_front(), rows, body); });
 }
 
+Value AttentionItems::firstColumns(Value tile, int64_t count) {
+  MemRefType type = cast<MemRefType>(tile.getType());
+  if (type.getDimSize(1) == count)
+    return tile;
+  return memref::SubViewOp::create(b, loc, tile, ArrayRef<int64_t>{0, 0},
+                                   {type.getDimSize(0), count}, {1, 1});
+}
+
 std::pair<Value, Value> AttentionItems::hull(AttentionItem &item) {
   auto [from, to] = item.ranges[0];
   for (auto [first, last] : llvm::drop_begin(item.ranges)) {

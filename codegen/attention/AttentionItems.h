@@ -51,6 +51,9 @@ struct AttentionItems : IndexCode {
   void withSmallest(llvm::ArrayRef<AttentionTile> tiles, Value rows,
                     llvm::function_ref<void(const AttentionTile &)> body);
 
+  /// The first `count` columns of a tile in scratch.
+  Value firstColumns(Value tile, int64_t count);
+
   /// The least range that holds all of an item's.
   std::pair<Value, Value> hull(AttentionItem &item);
   /// Bounds of the ranges in which every pair is allowed.

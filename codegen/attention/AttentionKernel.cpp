@@ -139,14 +139,9 @@ private:
   void computeWith(AttentionItem &item, ArrayRef<AttentionTile> tiles) {
     if (tiling.isPacked())
       return computeStrips(item);
-    withSmallest(tiles, item.rows,
-                 [&](const AttentionTile &tile) { computeTile(item, tile); });
-  }
-
-  void computeTile(AttentionItem &item, const AttentionTile &tile) {
     Value out = views.outputs(item.segment, firstHead(item), group);
     askForOutput(item, out);
-    RowState state = runTile(item, tile);
+    RowState state = runTile(item, tiles);
     TileStoreOp::create(b, loc, state.o, state.l, out, item.row, item.rows,
                         tiling.lanes);
   }
@@ -163,31 +158,31 @@ private:
     });
   }
 
-  /// The state of a tile after the item's keys. Sinks count `withSinks`, where
-  /// that is given.
-  RowState runTile(AttentionItem &item, const AttentionTile &tile,
+  /// The state of a tile after the item's keys: the smallest of `tiles`, in the
+  /// memory of the first. Sinks count `withSinks`, where that is given.
+  RowState runTile(AttentionItem &item, ArrayRef<AttentionTile> tiles,
                    Value withSinks = {}) {
-    int64_t rows = tile.rows, lanes = tiling.lanes;
+    bool keysInLanes = tiles.front().keysInLanes;
+    int64_t rows = tiles.front().rows, lanes = tiling.lanes;
     Value first = firstHead(item);
     Value q = views.queries(item.segment, first, group);
-    auto [k, v] = views.keysAndValues(item.segment, keyHead(item));
-    auto tileOf = [&](int64_t offset, int64_t size) {
-      if (tile.keysInLanes)
+    auto [keys, values] = views.keysAndValues(item.segment, keyHead(item));
+    Value k = keys, v = values; // lambdas capture no binding
+    auto tileOf = [&](int64_t offset, int64_t size, int64_t rows) {
+      if (keysInLanes)
         return views.scratch(
             offset, {rows, static_cast<int64_t>(llvm::alignTo(size, lanes))});
       return views.scratch(offset, {size, rows});
     };
-    Value qt = tileOf(scratch.queries, head), o = tileOf(scratch.out, head);
-    Value s = tileOf(scratch.scores, tile.keys);
-
-    Value m = views.scratch(scratch.m, {rows}),
-          mx = views.scratch(scratch.mx, {rows});
-    Value l = views.scratch(scratch.l, {rows}),
-          alpha = views.scratch(scratch.alpha, {rows});
-
+    auto rowsOf = [&](int64_t offset, int64_t rows, Type type = {}) {
+      return views.scratch(offset, {rows}, type);
+    };
+    Value qt = tileOf(scratch.queries, head, rows),
+          o = tileOf(scratch.out, head, rows);
+    Value m = rowsOf(scratch.m, rows), l = rowsOf(scratch.l, rows);
     // Scores are in units of log 2; a score rule sees them in their own units.
     auto mark = [&](Operation *made) {
-      if (tile.keysInLanes)
+      if (keysInLanes)
         made->setAttr(kKeysInLanes, b.getUnitAttr());
     };
     double scale = op.getScale().convertToDouble() * (hasRule() ? 1 : kLog2E);
@@ -195,13 +190,13 @@ private:
                                    llvm::APFloat(scale), lanes));
     Value positions;
     if (hasRule() || !op.getMask().allowsAll()) {
-      positions = views.scratch(scratch.positions, {rows}, b.getI32Type());
+      positions = rowsOf(scratch.positions, rows, b.getI32Type());
       mark(TilePositionsOp::create(b, loc, item.row, item.rows,
                                    item.segment.past, group, positions, lanes));
     }
     Value sinks = op.getSinks() ? views.sinks(first, group) : Value();
     auto start = [&](Value sinks) {
-      mark(TileStartOp::create(b, loc, m, mx, l, o, sinks,
+      mark(TileStartOp::create(b, loc, m, rowsOf(scratch.mx, rows), l, o, sinks,
                                sinks ? item.row : Value(), lanes));
     };
     if (sinks && withSinks)
@@ -213,44 +208,64 @@ private:
     bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
                     return !loop.getFull();
                   });
+    auto block = [&](const AttentionTile &tile, Value key, Value count) {
+      auto state = [&](int64_t offset) { return rowsOf(offset, tile.rows); };
+      Value s = tileOf(scratch.scores, tile.keys, tile.rows),
+            mx = state(scratch.mx), alpha = state(scratch.alpha);
+      Value where = positions
+                        ? rowsOf(scratch.positions, tile.rows, b.getI32Type())
+                        : Value();
+      auto scores = TileScoresOp::create(
+          b, loc, firstColumns(qt, tile.rows), k, key, count, mx, s,
+          masked ? full : SmallVector<Value>(), where, Value(), tile.keyTile,
+          lanes, StringAttr(), FloatAttr());
+      mark(scores);
+      if (hasRule())
+        emitRule(scores.getMap(), *this, item);
+      if (masked)
+        emitMask(scores.getMask(), *this, item);
+      mark(TileSoftmaxOp::create(b, loc, s, count, state(scratch.m), mx,
+                                 state(scratch.l), alpha, Value(), tile.keyTile,
+                                 lanes, FloatAttr()));
+      mark(TileCombineOp::create(b, loc, s, v, key, count, alpha,
+                                 firstColumns(o, tile.rows), tile.headTile,
+                                 lanes, StringAttr()));
+    };
+    Value size = blockKeys(tiles, item.rows);
     auto overBlocks = [&](Value from, Value to) {
-      scf::ForOp::create(
-          b, loc, from, to, index(tile.keys), ValueRange{},
-          [&](OpBuilder &, Location, Value key, ValueRange) {
-            Value count =
-                arith::MinSIOp::create(b, loc, index(tile.keys), sub(to, key));
-            auto scores = TileScoresOp::create(
-                b, loc, qt, k, key, count, mx, s,
-                masked ? full : SmallVector<Value>(), positions, Value(),
-                tile.keyTile, lanes, StringAttr(), FloatAttr());
-            mark(scores);
-            if (hasRule())
-              emitRule(scores.getMap(), *this, item);
-            if (masked)
-              emitMask(scores.getMask(), *this, item);
-            mark(TileSoftmaxOp::create(b, loc, s, count, m, mx, l, alpha,
-                                       Value(), tile.keyTile, lanes,
-                                       FloatAttr()));
-            mark(TileCombineOp::create(b, loc, s, v, key, count, alpha, o,
-                                       tile.headTile, lanes, StringAttr()));
-            scf::YieldOp::create(b, loc);
-          });
+      loopOver(from, to, size, [&](Value key) {
+        Value count = minimum(size, sub(to, key));
+        withSmallest(tiles, item.rows, [&](const AttentionTile &tile) {
+          block(tile, key, count);
+        });
+      });
     };
     // The keys of few rows come in spans already.
-    if (tile.keysInLanes) {
+    if (keysInLanes) {
       overRuns(item, overBlocks);
       return {m, l, o};
     }
     LongRows sums(TileCode(b, loc, lanes), {m, l, o},
-                  {views.scratch(scratch.totalM, {rows}),
-                   views.scratch(scratch.totalL, {rows}),
-                   tileOf(scratch.total, head)},
-                  views.scratch(scratch.usesTotal, {1}, b.getI64Type()));
+                  {rowsOf(scratch.totalM, rows), rowsOf(scratch.totalL, rows),
+                   tileOf(scratch.total, head, rows)},
+                  rowsOf(scratch.usesTotal, 1, b.getI64Type()));
     overRuns(item, [&](Value from, Value to) {
-      sums.overKeys(from, to, 16 * tile.keys, overBlocks);
+      sums.overKeys(from, to, mul(size, index(16)), overBlocks);
     });
     sums.finish();
     return {m, l, o};
+  }
+
+  /// Keys of a block of the smallest tile that holds the rows.
+  Value blockKeys(ArrayRef<AttentionTile> tiles, Value rows) {
+    Value keys = index(tiles.front().keys);
+    for (const AttentionTile &tile : tiles.drop_front())
+      if (tile.keys != tiles.front().keys) {
+        Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                           rows, index(tile.rows));
+        keys = select(fits, index(tile.keys), keys);
+      }
+    return keys;
   }
 
   Value total, threads, thread;

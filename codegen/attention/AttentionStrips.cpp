@@ -22,14 +22,15 @@ void AttentionStrips::overStrips(
 
 AttentionStrips::StripState
 AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
-  int64_t rows = tile.rows;
+  int64_t rows = tile.rows, stride = tiling.tiles.front().rows;
   Type bf16 = b.getBF16Type();
   auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type type = {}) {
     return views.scratch(add(index(offset), strip), sizes, type);
   };
   StripState state;
-  state.qt = own(scratch.queries, {tiling.depth / 2, 2 * rows}, bf16);
-  state.o = own(scratch.out, {head, rows});
+  state.qt = firstColumns(
+      own(scratch.queries, {tiling.depth / 2, 2 * stride}, bf16), 2 * rows);
+  state.o = firstColumns(own(scratch.out, {head, stride}), rows);
   state.s = views.scratch(scratch.scores, {tile.keys, rows});
   // Weights take the place of their scores.
   state.p = views.scratch(scratch.scores, {tile.keys / 2, 2 * rows}, bf16);
@@ -40,14 +41,6 @@ AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
   if (hasRule() || !op.getMask().allowsAll())
     state.positions = own(scratch.positions, {rows}, b.getI32Type());
   return state;
-}
-
-void AttentionStrips::withTile(
-    AttentionItem &part, Value strip,
-    llvm::function_ref<void(const AttentionTile &, const StripState &)> body) {
-  withSmallest(tiling.rowTiles(), part.rows, [&](const AttentionTile &tile) {
-    body(tile, stripState(tile, strip));
-  });
 }
 
 bool AttentionStrips::stripsAreMasked() {
@@ -77,15 +70,14 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
   FloatAttr ofScores = late ? FloatAttr() : b.getF64FloatAttr(scale),
             ofSoftmax = late ? b.getF64FloatAttr(scale) : FloatAttr();
   overStrips(item, [&](AttentionItem &part, Value strip) {
-    withTile(part, strip, [&](const AttentionTile &, const StripState &s) {
-      TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
-                                llvm::APFloat(1.0), lanes);
-      if (s.positions)
-        TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
-                                group, s.positions, lanes);
-      TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
-                          sinks ? part.row : Value(), lanes);
-    });
+    StripState s = stripState(tiling.tiles.front(), strip);
+    TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
+                              llvm::APFloat(1.0), lanes);
+    if (s.positions)
+      TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
+                              group, s.positions, lanes);
+    TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
+                        sinks ? part.row : Value(), lanes);
   });
   bool masked = stripsAreMasked();
   Type bf16 = b.getBF16Type();
@@ -114,7 +106,8 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
         from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
                                                 index(tiling.step)));
         Value count = sub(to, from);
-        auto visit = [&](const AttentionTile &tile, const StripState &s) {
+        auto visit = [&](const AttentionTile &tile) {
+          StripState s = stripState(tile, strip);
           auto scores = TileScoresOp::create(
               b, loc, s.qt, kp, from, count, s.mx, s.s,
               masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
@@ -129,14 +122,13 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
                                 s.o, tile.headTile, lanes, atom);
         };
         when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
-             [&] { withTile(part, strip, visit); });
+             [&] { withSmallest(tiling.rowTiles(), part.rows, visit); });
       });
     });
   });
   overStrips(item, [&](AttentionItem &part, Value strip) {
-    withTile(part, strip, [&](const AttentionTile &, const StripState &s) {
-      TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
-    });
+    StripState s = stripState(tiling.tiles.front(), strip);
+    TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
   });
 }
 

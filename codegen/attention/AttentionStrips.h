@@ -13,7 +13,7 @@ struct AttentionStrips : AttentionItems {
   void computeStrips(AttentionItem &item);
 
 private:
-  /// What a strip has in scratch.
+  /// What a strip has in scratch, in the memory of the largest tile.
   struct StripState {
     Value qt, o, s, p, m, mx, l, alpha, positions;
   };
@@ -23,9 +23,6 @@ private:
   void
   overStrips(AttentionItem &item,
              llvm::function_ref<void(AttentionItem &part, Value strip)> body);
-  void withTile(
-      AttentionItem &part, Value strip,
-      llvm::function_ref<void(const AttentionTile &, const StripState &)> body);
   /// Whether a strip needs the mask: keys that its tile visits may be none of
   /// its own.
   bool stripsAreMasked();

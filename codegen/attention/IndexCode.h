@@ -65,8 +65,12 @@ struct IndexCode {
 
   void loopOver(Value from, Value to, int64_t step,
                 llvm::function_ref<void(Value i)> body) const {
+    loopOver(from, to, index(step), body);
+  }
+  void loopOver(Value from, Value to, Value step,
+                llvm::function_ref<void(Value i)> body) const {
     mlir::scf::ForOp::create(
-        b, loc, from, to, index(step), mlir::ValueRange{},
+        b, loc, from, to, step, mlir::ValueRange{},
         [&](mlir::OpBuilder &, mlir::Location, Value i, mlir::ValueRange) {
           body(i);
           mlir::scf::YieldOp::create(b, loc);

@@ -22,7 +22,7 @@ void LongRows::when(Value condition, llvm::function_ref<void()> body) const {
   });
 }
 
-void LongRows::overKeys(Value from, Value to, int64_t keys,
+void LongRows::overKeys(Value from, Value to, Value keys,
                         llvm::function_ref<void(Value, Value)> body) const {
   c.loop(from, to, keys, {}, [&](Value key, ValueRange) {
     Value end = c.minIndex(c.addIndex(key, keys), to);

@@ -22,7 +22,7 @@ public:
   LongRows(const TileCode &c, RowState state, RowState total, mlir::Value used);
 
   /// Calls body once, in a loop over from … to, `keys` at a time.
-  void overKeys(mlir::Value from, mlir::Value to, int64_t keys,
+  void overKeys(mlir::Value from, mlir::Value to, mlir::Value keys,
                 llvm::function_ref<void(mlir::Value, mlir::Value)> body) const;
   /// Brings what was put away back.
   void finish() const;

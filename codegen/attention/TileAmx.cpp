@@ -16,7 +16,7 @@ struct Matrix {
   Matrix(const TileCode &c, Value memref) : c(c), memref(memref) {
     auto type = cast<MemRefType>(memref.getType());
     size = type.getElementTypeBitWidth() / 8;
-    rowBytes = type.getDimSize(1) * size;
+    rowBytes = type.getStridesAndOffset().first[0] * size;
   }
   Value at(Value row, Value column) const {
     return c.addIndex(c.mulIndex(row, rowBytes), c.mulIndex(column, size));

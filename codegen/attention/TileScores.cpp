@@ -98,11 +98,21 @@ private:
     if (op.getScale())
       for (Value &score : scores)
         score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
+    // Sums in i32, so that rules in lanes need not saturate each.
+    TileCode::Values positions;
+    Type i32 = c.b.getI32Type();
+    Value small = arith::IndexCastOp::create(c.b, c.loc, i32, first);
+    for (int64_t k = 0; k < size; ++k) {
+      Value offset = arith::ConstantIntOp::create(c.b, c.loc, i32, k);
+      positions.push_back(arith::IndexCastOp::create(
+          c.b, c.loc, c.b.getIndexType(),
+          arith::AddIOp::create(c.b, c.loc, small, offset)));
+    }
     for (auto [i, score] : llvm::enumerate(scores))
       if (!maps.empty())
-        score = rule(maps[i % vectors], {score, keys[i / vectors]});
+        score = rule(maps[i % vectors], {score, positions[i / vectors]});
     if (!masks.empty())
-      scores = masked(keys, scores);
+      scores = masked(keys, positions, scores);
     TileCode::Values result = llvm::to_vector_of<Value>(maxima);
     for (auto [i, score] : llvm::enumerate(scores)) {
       storeScore(score, key, i);
@@ -261,7 +271,8 @@ private:
 
   /// -infinity where the mask forbids; a tile inside one of the full ranges
   /// skips the mask.
-  TileCode::Values masked(ArrayRef<Value> keys, TileCode::Values scores) {
+  TileCode::Values masked(ArrayRef<Value> keys, ArrayRef<Value> positions,
+                          TileCode::Values scores) {
     Value inside = constant(false);
     for (unsigned i = 0; i < op.getFull().size(); i += 2) {
       Value fits = arith::AndIOp::create(
@@ -277,8 +288,9 @@ private:
         [&](OpBuilder &, Location) {
           TileCode::Values allowed;
           for (auto [i, score] : llvm::enumerate(scores))
-            allowed.push_back(c.select(
-                rule(masks[i % vectors], {keys[i / vectors]}), score, lowest));
+            allowed.push_back(
+                c.select(rule(masks[i % vectors], {positions[i / vectors]}),
+                         score, lowest));
           scf::YieldOp::create(c.b, c.loc, allowed);
         });
     return llvm::to_vector_of<Value>(branch.getResults());

@@ -71,7 +71,7 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     return;
   }
   Value scale = c.constant(op.getScale().convertToDouble());
-  c.loop(c.index(0), c.index(rows), c.lanes, {}, [&](Value lane, ValueRange) {
+  c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
     SmallVector<std::pair<Value, Value>> sources;
     for (int64_t i = 0; i < c.lanes; ++i)
       sources.push_back(source(c.addIndex(lane, i)));
