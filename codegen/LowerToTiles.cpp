@@ -379,8 +379,11 @@ Value FunctionLowering::readAfter(Operation *op) {
     auto linear = dyn_cast<FusedLinearOp>(next);
     auto call = dyn_cast<func::CallOp>(next);
     if (call) {
+      // Functions that are lowered already have another name.
       auto callee = module.lookupSymbol<func::FuncOp>(
           (call.getCallee() + "_tensors").str());
+      if (!callee)
+        callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
       callee.walk([&](FusedLinearOp first) {
         linear = first;
         return WalkResult::interrupt();
