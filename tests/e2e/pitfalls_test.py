@@ -1,76 +1,80 @@
 """Masks made by adding a large negative number, in half precision, beside heed's on the same scores.
 
-The additive form is what many programs compute: float16(score + mask), then a softmax. It is shown to go wrong; the
-executable, whose masked weights are exactly 0, gives the exact answer.
+The additive form is what many programs compute: float16(score + mask), then a softmax. The oracle evaluates it in f64, with
+scores rounded to half precision, and shows it to go wrong; the executable, whose masked weights are exactly 0, is exact.
 """
 import math
-import struct
 import unittest
 
-from support import EndToEnd, read_npy, run, write_npy
+from support import ORACLE, EndToEnd, read_npy, run, words, write_npy
 
 HEAD = 64
-INFINITY = float("inf")
-
-
-def half(x):
-    """x rounded to float16, as the hardware does it."""
-    try:
-        return struct.unpack("e", struct.pack("e", x))[0]
-    except OverflowError:
-        return math.copysign(INFINITY, x)
-
-
-def additive(scores, *masks):
-    """The weights of a row of float16 scores after adding rows of masks, as softmax of what they have become."""
-    row = [half(score) for score in scores]
-    for mask in masks:
-        row = [half(score + half(value)) for score, value in zip(row, mask)]
-    most = max(row)
-    parts = [math.nan if math.isinf(score) and score == most else math.exp(score - most) for score in row]
-    return [part / math.fsum(parts) for part in parts]
 
 
 class Pitfalls(EndToEnd):
-    def attend(self, mask, scores):
-        """Rows of outputs of one query for each row of scores; value j is the unit vector of key j."""
-        path = self.folder / "model.yaml"
+    def attention(self, mask, scores):
+        """A model of one attention with this mask, and inputs by which each row of scores is a query's and value j is the unit vector
+        of key j: an output row is a row of weights."""
+        path = self.folder / f"{mask.encode().hex()}.yaml"
         path.write_text(f"model: pitfall\ndims: {{q: any, kv: any, head: {HEAD}}}\n"
                         "inputs:\n  q: f32[q, head]\n  k: f32[kv, head]\n  v: f32[kv, head]\n"
                         f"outputs:\n  out:\n    - attention: {{q: q, k: k, v: v, mask: {mask}}}\n")
-        program = self.build(path, name=mask.encode().hex())
-        queries, count = len(scores), len(scores[0])
+        count = len(scores[0])
         # k is the unit matrix, so that a query's elements are its scores; the scale is 1 / 8.
         pad = [0.0] * (HEAD - count)
         unit = [[float(i == j) for i in range(HEAD)] for j in range(count)]
+        inputs = {name: self.folder / f"{name}.npy" for name in "qkv"}
         for name, rows in (("q", [[8 * s for s in row] + pad for row in scores]), ("k", unit), ("v", unit)):
-            write_npy(self.folder / f"{name}.npy", (len(rows), HEAD), [x for row in rows for x in row], "f")
-        run(program, "run", *[w for n in "qkv" for w in ("--in", f"{n}={self.folder}/{n}.npy")], "--out", f"out={self.folder}/out.npy")
+            write_npy(inputs[name], (len(rows), HEAD), [x for row in rows for x in row], "f")
+        return path, inputs
+
+    def rows(self, count):
         out = read_npy(self.folder / "out.npy")
-        return [list(out.row(i))[:count] for i in range(queries)]
+        return [list(out.row(i))[:count] for i in range(out.shape[0])]
+
+    def attend(self, mask, scores):
+        """What the executable makes of it."""
+        path, inputs = self.attention(mask, scores)
+        program = self.build(path, name=path.stem)
+        run(program, "run", *words("--in", inputs), "--out", f"out={self.folder}/out.npy")
+        return self.rows(len(scores[0]))
+
+    def additive(self, mask, scores, added):
+        """What the oracle makes of it where `added` is added to forbidden scores, in half precision."""
+        path, inputs = self.attention(mask, scores)
+        run(ORACLE, path, *words("--inputs", inputs), "--outputs", f"out={self.folder}/out.npy",
+            f"--additive-mask={added}", "--score-type=f16")
+        return self.rows(len(scores[0]))
 
     def test_ten_thousand_is_not_infinity(self):
         # The later key scores 12000, the own one -9000: minus 10000 leaves the later one on top.
-        weights = additive([-9000, 12000], [0, -1e4])
-        self.assertEqual(weights, [0, 1])
-        self.assertEqual(self.attend("kv <= q", [[-9000, 12000], [0, 0]])[0], [1, 0])
+        scores = [[-9000, 12000], [0, 0]]
+        self.assertEqual(self.additive("kv <= q", scores, "-1e4")[0], [0, 1])
+        self.assertEqual(self.attend("kv <= q", scores)[0], [1, 0])
+
+    def test_a_score_of_more_than_half_precision_holds(self):
+        # 70000 is infinity in half precision: the row that sees only that key has no weights.
+        scores = [[70000, 0], [0, 0]]
+        self.assertTrue(all(map(math.isnan, self.additive("kv <= q", scores, "-1e4")[0])))
+        self.assertEqual(self.attend("kv <= q", scores)[0], [1, 0])
 
     def test_the_largest_half_overflows(self):
         # -65504 - 1000 is -infinity, and infinity - infinity is no number.
-        weights = additive([-1000, -1000], [-65504, -65504])
-        self.assertTrue(all(map(math.isnan, weights)))
-        self.assertEqual(self.attend("kv < q", [[-1000, -1000], [3, 5]]), [[0, 0], [1, 0]])
+        scores = [[-1000, -1000], [3, 5]]
+        self.assertTrue(all(map(math.isnan, self.additive("kv < q", scores, "-65504")[0])))
+        self.assertEqual(self.attend("kv < q", scores), [[0, 0], [1, 0]])
 
     def test_two_masks_added_overflow(self):
-        weights = additive([1, 2], [-65504, -65504], [-65504, -65504])
-        self.assertTrue(all(map(math.isnan, weights)))
-        self.assertEqual(self.attend("kv < q and q - kv < 2", [[1, 2], [0, 0]])[0], [0, 0])
+        scores = [[1, 2], [0, 0]]
+        mask = "kv < q and q - kv < 2"
+        self.assertTrue(all(map(math.isnan, self.additive(mask, scores, "-65504,-65504")[0])))
+        self.assertEqual(self.attend(mask, scores)[0], [0, 0])
 
     def test_a_row_that_sees_nothing_is_no_mean(self):
         # All keys forbidden: the additive form gives the mean of the values, as if nothing were masked.
-        weights = additive([1, 1, 1, 1], [-1e4] * 4)
-        self.assertEqual(weights, [0.25] * 4)
-        self.assertEqual(self.attend("kv < q", [[1] * 4] * 4)[0], [0] * 4)
+        scores = [[1] * 4] * 4
+        self.assertEqual(self.additive("kv < q", scores, "-1e4")[0], [0.25] * 4)
+        self.assertEqual(self.attend("kv < q", scores)[0], [0] * 4)
 
     def test_the_alignment_of_fewer_queries_than_keys_is_what_the_mask_says(self):
         # Two queries, four keys: positions count from 0 on both sides; from the end where the mask says so.

@@ -78,7 +78,11 @@ FailureOr<Tensor> heed::oracle::maskScores(Tensor scores,
     FailureOr<bool> allowed = mask.allows(at);
     if (failed(allowed))
       return failure();
-    scores.absent[at.flat] = !*allowed;
+    if (around.additiveMask)
+      scores.values[at.flat] =
+          around.additiveMask->apply(scores.values[at.flat], *allowed);
+    else
+      scores.absent[at.flat] = !*allowed;
     return success();
   });
   if (failed(done))

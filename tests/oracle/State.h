@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/Attn.h"
+#include "tests/oracle/AdditiveMask.h"
 #include "tests/oracle/Datum.h"
 #include "tests/oracle/WeightTable.h"
 
@@ -15,6 +16,8 @@ struct Surroundings {
   WeightTable &weights;
   /// Values of the named integers of masks.
   llvm::StringMap<int64_t> integers;
+  /// Instead of making forbidden scores absent.
+  std::optional<AdditiveMask> additiveMask = std::nullopt;
 };
 
 /// One call's values. The accessors expect that the verifier has seen the IR.

@@ -60,6 +60,12 @@ static cl::opt<std::string>
                 cl::desc("compare with the functions of another module"));
 static cl::opt<double> tolerance("tolerance", cl::init(1e-12),
                                  cl::desc("largest relative difference"));
+static cl::list<double> additiveMask(
+    "additive-mask", cl::CommaSeparated, cl::value_desc("X,..."),
+    cl::desc("numbers added to forbidden scores, instead of leaving them out"));
+static cl::opt<std::string>
+    scoreType("score-type", cl::init("f64"),
+              cl::desc("of scores with --additive-mask: f16, bf16, f32, f64"));
 static cl::opt<bool> printResults("print", cl::desc("print the results"));
 
 static LogicalResult complain(const Twine &text) {
@@ -254,6 +260,12 @@ static LogicalResult run(MLIRContext &context) {
     if (auto named = model.getAs<StringAttr>("weights");
         named && !named.getValue().starts_with("random:"))
       path = named.str();
+  std::optional<AdditiveMask> additive;
+  if (!additiveMask.empty())
+    additive = {additiveMask, AdditiveMask::typeCalled(scoreType)};
+  if (additive ? !additive->type : scoreType.getNumOccurrences() > 0)
+    return complain(additive ? "no score type `" + scoreType + "`"
+                             : "--score-type goes with --additive-mask");
   SmallVector<func::FuncOp> functions = functionsOf(*module);
   if (functions.empty())
     return complain("no function to evaluate");
@@ -263,7 +275,7 @@ static LogicalResult run(MLIRContext &context) {
     heed::Result<WeightTable> weights = WeightTable::open(path, options.seed);
     if (!weights)
       return complain(weights.error().text);
-    Surroundings around{*weights, options.sizes};
+    Surroundings around{*weights, options.sizes, additive};
     for (func::FuncOp function : functions) {
       auto other = after ? after->lookupSymbol<func::FuncOp>(function.getName())
                          : func::FuncOp();

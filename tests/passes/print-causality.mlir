@@ -110,3 +110,21 @@ func.func @mixes(%x: !x {attn.name = "x"}) -> (!x {attn.name = "norm"}, !x {attn
   %u = "test.unknown"(%x) : (!x) -> !x
   return %n, %u : !x, !x
 }
+
+// -----
+
+// A pooling goes over all rows of a sequence; put back into each of them it brings later ones along.
+!x = tensor<?x8xf32, #attn.axes<[token, model]>>
+!p = tensor<?x8xf32, #attn.axes<[sequence, model]>>
+
+// CHECK-LABEL: @pools
+// CHECK-NEXT: y: not causal: y[0] can see x[1]
+// CHECK-NEXT: [[@LINE+5]]:8: row 0 reads row 0 here
+// CHECK-NEXT: [[@LINE+3]]:8: row 0 reads row 1 here
+// CHECK-NEXT: row out reads x: [0, unbounded)
+func.func @pools(%x: !x {attn.name = "x"}, %rows: !attn.ragged<token>) -> (!x {attn.name = "y"}) {
+  %p = attn.pool mean %x rows(%rows : !attn.ragged<token>) : !x -> !p
+  %b = "test.broadcast"(%p) : (!p) -> !x
+  %y = attn.add %x, %b : !x
+  return %y : !x
+}
