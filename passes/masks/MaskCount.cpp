@@ -1,31 +1,18 @@
-// Barvinok's algorithm (1994) in mlir/Analysis/Presburger counts the points of
-// a parametric polytope whose tangent cones are unimodular; it does not check
-// that they are. It also takes chambers between facets at a constant distance
-// for flat and drops them, so each constant c is given as c * U with a fresh
-// parameter U, and U = 1 afterwards.
 #include "passes/masks/MaskCount.h"
 
-#include "passes/masks/Digits.h"
+#include "passes/masks/Barvinok.h"
+#include "passes/masks/SymbolicSum.h"
 
-#include "mlir/Analysis/Presburger/Barvinok.h"
-#include "mlir/Analysis/Presburger/PresburgerRelation.h"
-#include "mlir/Analysis/Presburger/QuasiPolynomial.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <functional>
 
 using namespace heed::masks;
 using namespace mlir;
-using llvm::DynamicAPInt;
-using mlir::presburger::Fraction;
-using mlir::presburger::IntegerRelation;
-using mlir::presburger::QuasiPolynomial;
 
 namespace {
 struct CountProblem {
   const MaskSet &mask;
   bool square;
+  int64_t allowance;
   Exact exact;
   unsigned numSymbols;
 
@@ -54,125 +41,23 @@ struct CountProblem {
     return exact.merge(exact.disjoint(exact.merge(allowed)));
   }
 
-  /// The formula over the symbols, or over their digits to a modulus.
+  Conjunct knownOfDigits(unsigned numDims, const Moduli &moduli);
+  bool addPart(Exact &exact, Conjunct c, const Moduli &all, Piecewise &sum);
+  /// The formula over the symbols, or over their digits to moduli.
   void findFormula(const IntegerUnion &pairs, MaskCount &result);
 };
 
-/// Adds up counts of conjunctions without divisions.
-struct Formula {
+/// Counts one conjunction without divisions: its equalities first.
+struct PointCount {
   Exact &exact;
   /// What is known of the symbols, over any number of dims.
   llvm::function_ref<Conjunct(unsigned numDims)> known;
-  std::vector<MaskCount::Piece> pieces;
+  llvm::function_ref<void(Conjunct, Polynomial)> emit;
 
-  bool add(Conjunct c);
+  bool count(Conjunct c);
   bool equateRows(Conjunct &c);
-  void addPiece(MaskCount::Piece piece);
-  void unite();
 };
 } // namespace
-
-static DynamicAPInt determinant(const IntegerRelation &polytope,
-                                ArrayRef<unsigned> rows,
-                                ArrayRef<unsigned> columns) {
-  if (rows.empty())
-    return DynamicAPInt(1);
-  // Along the first row.
-  DynamicAPInt sum(0);
-  for (unsigned i = 0; i < columns.size(); ++i) {
-    DynamicAPInt k = polytope.atIneq(rows.front(), columns[i]);
-    if (k == 0)
-      continue;
-    SmallVector<unsigned> others(columns);
-    others.erase(others.begin() + i);
-    DynamicAPInt minor = determinant(polytope, rows.drop_front(), others);
-    sum += i % 2 ? -k * minor : k * minor;
-  }
-  return sum;
-}
-
-/// All choices of as many rows as there are dims have determinant -1, 0 or 1.
-static bool isUnimodular(const IntegerRelation &polytope) {
-  unsigned numRows = polytope.getNumInequalities();
-  SmallVector<unsigned> columns, rows;
-  for (unsigned dim = 0; dim < polytope.getNumDimVars(); ++dim)
-    columns.push_back(dim);
-  std::function<bool(unsigned)> choose = [&](unsigned first) -> bool {
-    if (rows.size() == columns.size())
-      return llvm::abs(determinant(polytope, rows, columns)) <= 1;
-    for (unsigned row = first; row < numRows; ++row) {
-      rows.push_back(row);
-      bool good = choose(row + 1);
-      rows.pop_back();
-      if (!good)
-        return false;
-    }
-    return true;
-  };
-  return choose(0);
-}
-
-/// Terms whose floors are of integer expressions; nullopt when one is not. The
-/// last variable is U.
-static std::optional<Polynomial> toPolynomial(const QuasiPolynomial &count) {
-  Polynomial sum;
-  for (auto [coefficient, factors] :
-       llvm::zip(count.getCoefficients(), count.getAffine())) {
-    Polynomial term({}, coefficient);
-    for (ArrayRef<Fraction> factor : factors) {
-      for (const Fraction &f : factor)
-        if (f.num % f.den != 0)
-          return std::nullopt;
-      Fraction constant = factor.back() + factor[factor.size() - 2];
-      term = term * Polynomial(factor.drop_back(2), constant);
-    }
-    sum = sum + term;
-  }
-  return sum;
-}
-
-/// A conjunction of the library over [symbols, U], U = 1, without divisions.
-static std::optional<Conjunct> toChamber(const IntegerRelation &relation) {
-  if (relation.getNumLocalVars() != 0)
-    return std::nullopt;
-  unsigned numSymbols = relation.getNumVars() - 1;
-  Conjunct chamber(0, numSymbols);
-  auto convert = [&](ArrayRef<DynamicAPInt> row) {
-    Row result = chamber.constant(int64_t(row[numSymbols] + row.back()));
-    for (unsigned i = 0; i < numSymbols; ++i)
-      result[i] = int64_t(row[i]);
-    return result;
-  };
-  for (unsigned i = 0; i < relation.getNumEqualities(); ++i)
-    chamber.equalities.push_back(convert(relation.getEquality(i)));
-  for (unsigned i = 0; i < relation.getNumInequalities(); ++i)
-    chamber.inequalities.push_back(convert(relation.getInequality(i)));
-  return chamber;
-}
-
-/// Adds a polynomial to a piecewise one: pieces are split where it begins.
-void Formula::addPiece(MaskCount::Piece piece) {
-  bool overflow = false;
-  if (!piece.when.normalize(overflow))
-    return;
-  std::vector<MaskCount::Piece> result;
-  IntegerUnion rest(piece.when);
-  for (const MaskCount::Piece &old : pieces) {
-    IntegerUnion both = exact.intersect(old.when, piece.when);
-    if (both.disjuncts.empty()) {
-      result.push_back(old);
-      continue;
-    }
-    for (const Conjunct &c : both.disjuncts)
-      result.push_back({c, old.pairs + piece.pairs});
-    for (const Conjunct &c : exact.subtract(old.when, piece.when).disjuncts)
-      result.push_back({c, old.pairs});
-    rest = exact.subtract(rest, old.when);
-  }
-  for (const Conjunct &c : rest.disjuncts)
-    result.push_back({c, piece.pairs});
-  pieces = std::move(result);
-}
 
 static std::optional<unsigned> dimOfUnitEquality(const Conjunct &c) {
   for (const Row &row : c.equalities)
@@ -182,11 +67,9 @@ static std::optional<unsigned> dimOfUnitEquality(const Conjunct &c) {
   return std::nullopt;
 }
 
-/// Turns rows that are 0 at every point into equalities. The library drops the
-/// chambers of a polytope that is flat, or that has points only where symbols
-/// meet an equality: i >= r, i <= 1, j >= 0, j <= r - 1 has some for r = 1
-/// only.
-bool Formula::equateRows(Conjunct &c) {
+/// Turns rows that are 0 at every point into equalities. i >= r, i <= 1, j >=
+/// 0, j <= r - 1 has points for r = 1 only.
+bool PointCount::equateRows(Conjunct &c) {
   bool any = false;
   for (unsigned i = 0; i < c.inequalities.size();) {
     Conjunct more = c;
@@ -205,8 +88,11 @@ bool Formula::equateRows(Conjunct &c) {
 }
 
 /// Adds the number of points of one conjunction; false when there is no
-/// formula.
-bool Formula::add(Conjunct c) {
+/// formula. Barvinok's chambers are few in the plane, and many where positions
+/// have digits.
+bool PointCount::count(Conjunct c) {
+  if (c.numDims > 2)
+    return countPoints(exact, c, known, emit);
   if (exact.isEmpty(c))
     return !exact.exhausted();
   // A dim that an equality gives is not counted; the other rows bound it.
@@ -221,166 +107,102 @@ bool Formula::add(Conjunct c) {
   } while (!exact.exhausted() && equateRows(c));
   if (!c.divisions.empty())
     return false;
-
-  // [dims, symbols, U] with U for the constants.
-  unsigned numDims = c.numDims, numSymbols = c.numSymbols;
-  IntegerRelation polytope =
-      presburger::detail::defineHRep(numDims, numSymbols + 1);
-  Conjunct guard(0, numSymbols);
-  auto readsDims = [&](const Row &row) {
-    return llvm::any_of(ArrayRef(row).take_front(numDims),
-                        [](int64_t k) { return k != 0; });
+  std::vector<std::pair<Conjunct, Polynomial>> pieces;
+  auto collect = [&](Conjunct when, Polynomial points) {
+    pieces.emplace_back(std::move(when), std::move(points));
   };
-  auto withoutDims = [&](const Row &row) {
-    return Row(row.begin() + numDims, row.end());
-  };
-  for (const Row &row : c.equalities) {
-    if (readsDims(row))
+  if (c.numDims == 0 || !countPolytope(exact, c, collect)) {
+    pieces.clear();
+    if (!countPoints(exact, c, known, collect))
       return false;
-    guard.equalities.push_back(withoutDims(row));
   }
-  for (const Row &row : c.inequalities) {
-    if (!readsDims(row)) {
-      guard.inequalities.push_back(withoutDims(row));
-      continue;
-    }
-    SmallVector<int64_t> homogeneous(row.begin(), row.end());
-    homogeneous.push_back(0);
-    polytope.addInequality(homogeneous);
-  }
-  if (numDims == 0) {
-    guard.intersect(known(0));
-    addPiece({guard, Polynomial({}, Fraction(1))});
-    return true;
-  }
-  // The number of chambers grows exponentially, more so in more dims.
-  int64_t cost = 1;
-  for (unsigned i = 0; i < polytope.getNumInequalities(); ++i)
-    cost = std::min<int64_t>(cost * 2 * numDims, INT32_MAX);
-  if (polytope.getNumInequalities() <= numDims || !exact.pay(cost) ||
-      !isUnimodular(polytope))
-    return false;
-  for (auto &[chambers, function] :
-       presburger::detail::computePolytopeGeneratingFunction(polytope)) {
-    if (function.getSigns().empty())
-      continue;
-    std::optional<Polynomial> count =
-        toPolynomial(presburger::detail::computeNumTerms(function));
-    if (!count)
-      return false;
-    for (const IntegerRelation &disjunct : chambers.getAllDisjuncts()) {
-      std::optional<Conjunct> chamber = toChamber(disjunct);
-      if (!chamber)
-        return false;
-      chamber->intersect(guard);
-      chamber->intersect(known(0));
-      if (!exact.isEmpty(*chamber))
-        addPiece({*chamber, *count});
-    }
-  }
-  return true;
+  for (auto &[when, points] : pieces)
+    emit(std::move(when), std::move(points));
+  return !exact.exhausted();
 }
 
-/// The polynomial where the equalities of `c` hold, one symbol less for each.
-static Polynomial onEqualities(Polynomial polynomial, Conjunct c) {
-  bool overflow = false;
-  c.normalize(overflow);
-  for (const Row &row : c.equalities)
-    for (unsigned s = c.numSymbols; s-- > 0 && c.divisions.empty();) {
-      if (std::abs(row[s]) != 1)
-        continue;
-      SmallVector<Fraction> others;
-      for (unsigned i = 0; i < c.numSymbols; ++i)
-        others.push_back(Fraction(i == s ? 0 : -row[s] * row[i]));
-      polynomial = polynomial.substitute(
-          s, Polynomial(others, Fraction(-row[s] * row[c.constantColumn()])));
-      break;
-    }
-  return polynomial;
-}
+/// Larger moduli, and more cases of carries, have formulas too long to read.
+static constexpr int64_t mostModulus = 4096;
+static constexpr unsigned mostCases = 64;
 
-/// Fewer pieces, shorter conditions.
-void Formula::unite() {
-  // Where an equality holds, another piece's polynomial may be as good.
-  for (MaskCount::Piece &piece : pieces)
-    for (const MaskCount::Piece &other : pieces)
-      if (other.when.equalities.size() < piece.when.equalities.size() &&
-          onEqualities(piece.pairs, piece.when) ==
-              onEqualities(other.pairs, piece.when)) {
-        piece.pairs = other.pairs;
-        break;
-      }
-  // Unite the pieces with the same polynomial.
-  std::vector<MaskCount::Piece> result;
-  while (!pieces.empty()) {
-    Polynomial count = pieces.front().pairs;
-    IntegerUnion where(0, pieces.front().when.numSymbols);
-    for (const MaskCount::Piece &piece : pieces)
-      if (piece.pairs == count)
-        where.disjuncts.push_back(piece.when);
-    llvm::erase_if(pieces, [&](const MaskCount::Piece &piece) {
-      return piece.pairs == count;
-    });
-    for (const Conjunct &c : exact.merge(where).disjuncts) {
-      Conjunct when = exact.simplify(c, known(0));
-      result.push_back({when, onEqualities(count, when)});
+/// What is known of the symbols' digits.
+Conjunct CountProblem::knownOfDigits(unsigned numDims, const Moduli &moduli) {
+  if (moduli.empty())
+    return known(numDims);
+  Conjunct values = known(0);
+  values.equalities.clear();
+  Conjunct digits = withDigits(values, {}, moduli).withDims(0, numDims);
+  unsigned each = moduli.size() + 1;
+  for (unsigned s = 0; s < numSymbols; ++s)
+    for (unsigned digit = 0; digit < each; ++digit) {
+      Row column = digits.variable(numDims + s * each + moduli.size() - digit);
+      int64_t weight = digit ? moduli[digit - 1] : 1;
+      bool isHighest = digit == moduli.size();
+      if (!isHighest)
+        digits.inequalities.push_back(
+            add(digits.constant(moduli[digit] / weight - 1), column, -1));
+      if (!isHighest || s < MaskCount::firstMaskSymbol)
+        digits.inequalities.push_back(column);
     }
-  }
-  pieces = std::move(result);
+  return digits;
 }
 
 void CountProblem::findFormula(const IntegerUnion &pairs, MaskCount &result) {
-  // Digits double the symbols: with two lengths, or several disjuncts, there
-  // are too many pieces to be of use.
-  bool simple = square && pairs.disjuncts.size() == 1;
-  std::optional<int64_t> modulus =
-      commonModulus(pairs.disjuncts, simple ? 4096 : 1);
-  if (!modulus)
+  std::optional<Moduli> all = moduliOf(pairs.disjuncts, mostModulus);
+  if (!all) {
+    result.whyNoFormula =
+        "its moduli have a common multiple over " + std::to_string(mostModulus);
     return;
-  bool done = true;
-  auto run = [&](llvm::function_ref<Conjunct(unsigned)> known,
-                 llvm::function_ref<void(Formula &)> fill) {
-    Formula formula{exact, known, {}};
-    fill(formula);
-    if (done)
-      formula.unite();
-    if (done && !exact.exhausted())
-      result.formula = std::move(formula.pieces);
+  }
+  // Digits of two lengths mostly make a formula that is too long to read.
+  Exact exact(all->empty() ? allowance
+              : square     ? allowance / 4
+                           : allowance / 16);
+  Piecewise sum(exact, knownOfDigits(0, *all));
+  for (const Conjunct &c : pairs.disjuncts)
+    if (!addPart(exact, c, *all, sum)) {
+      result.whyNoFormula = exact.exhausted()
+                                ? "it would have too many cases"
+                                : "a slope, or moduli that do not divide one "
+                                  "another";
+      return;
+    }
+  sum.unite();
+  if (exact.exhausted()) {
+    result.whyNoFormula = "it would have too many cases";
+    return;
+  }
+  result.moduli = *all;
+  result.formula = sum.take();
+}
+
+/// Counts a conjunction in no more digits than it needs, and adds it up in
+/// those of all.
+bool CountProblem::addPart(Exact &exact, Conjunct c, const Moduli &all,
+                           Piecewise &sum) {
+  c = exact.simplify(c, known(2));
+  std::optional<Moduli> own = moduliOf(c, mostModulus);
+  if (!own || exact.exhausted())
+    return false;
+  if (!llvm::all_of(*own,
+                    [&](int64_t m) { return llvm::is_contained(all, m); }))
+    own = all;
+  auto knownHere = [&](unsigned numDims) {
+    return knownOfDigits(numDims, *own);
   };
-  if (*modulus == 1)
-    return run([&](unsigned numDims) { return known(numDims); },
-               [&](Formula &formula) {
-                 for (const Conjunct &c : pairs.disjuncts)
-                   done = done && formula.add(c);
-               });
-  // Digits of what is known: 0 <= s mod m < m, and s floordiv m >= 0 where s >=
-  // 0.
-  result.modulus = *modulus;
-  run(
-      [&](unsigned numDims) {
-        Conjunct digits(numDims, 2 * numSymbols);
-        for (unsigned s = 0; s < numSymbols; ++s) {
-          Row coarse = digits.variable(numDims + 2 * s);
-          Row fine = digits.variable(numDims + 2 * s + 1);
-          digits.inequalities.push_back(fine);
-          digits.inequalities.push_back(
-              add(digits.constant(*modulus - 1), fine, -1));
-          if (s >= MaskCount::firstMaskSymbol)
-            continue;
-          // The length is at least 1.
-          digits.inequalities.push_back(coarse);
-          digits.inequalities.push_back(
-              add(add(fine, coarse, *modulus), digits.constant(-1)));
-        }
-        return digits;
-      },
-      [&](Formula &formula) {
-        for (const Conjunct &c : pairs.disjuncts)
-          if (!expandDigits(
-                  exact.simplify(c, known(2)), *modulus, 64,
-                  [&](Conjunct part) { done = done && formula.add(part); }))
-            done = false;
-      });
+  auto addPiece = [&](Conjunct when, Polynomial points) {
+    when = exact.simplify(when, knownHere(0));
+    unsigned columns = when.numSymbols;
+    sum.add({withDigits(when, *own, all),
+             withDigits(std::move(points), columns, *own, all)});
+  };
+  PointCount counter{exact, knownHere, addPiece};
+  bool done = true;
+  return expandDigits(c, *own, mostCases,
+                      [&](Conjunct part) {
+                        done = done && counter.count(std::move(part));
+                      }) &&
+         done && !exact.exhausted();
 }
 
 /// Whether the formula says what the rows say, at lengths of every remainder,
@@ -389,7 +211,7 @@ void CountProblem::findFormula(const IntegerUnion &pairs, MaskCount &result) {
 static bool agreesWithRows(const MaskCount &count, const MaskSet &mask,
                            bool square) {
   constexpr int64_t most = 40;
-  int64_t m = count.modulus;
+  int64_t m = count.moduli.empty() ? 1 : count.moduli.back();
   SmallVector<int64_t> symbols(MaskCount::firstMaskSymbol +
                                mask.getSymbols().size());
   int64_t dense = 2 * std::min(m, most) + 8, largest = dense + 2 * most;
@@ -419,7 +241,7 @@ static bool agreesWithRows(const MaskCount &count, const MaskSet &mask,
 MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
                                         int64_t allowance) {
   unsigned numSymbols = MaskCount::firstMaskSymbol + mask.getSymbols().size();
-  CountProblem problem{mask, square, Exact(allowance), numSymbols};
+  CountProblem problem{mask, square, allowance, Exact(allowance), numSymbols};
   MaskCount result;
   result.exact = mask.isExact();
   result.reason = mask.whyNotExact();
@@ -448,7 +270,8 @@ MaskCount heed::masks::computeMaskCount(const MaskSet &mask, bool square,
   problem.findFormula(pairs, result);
   if (result.formula && !agreesWithRows(result, mask, square)) {
     result.formula.reset();
-    result.modulus = 1;
+    result.moduli.clear();
+    result.whyNoFormula = "the one that was found is not what its rows say";
   }
   return result;
 }
@@ -467,33 +290,27 @@ int64_t MaskCount::evaluate(ArrayRef<int64_t> symbols) const {
   if (!formula)
     return sumOfRows(symbols);
   SmallVector<int64_t> digits;
-  if (modulus != 1)
-    for (int64_t s : symbols) {
-      digits.push_back(llvm::divideFloorSigned(s, modulus));
-      digits.push_back(s - modulus * digits.back());
-    }
-  ArrayRef<int64_t> values = modulus == 1 ? symbols : ArrayRef(digits);
+  for (int64_t s : symbols)
+    llvm::append_range(digits, digitsOf(s, moduli));
   for (const Piece &piece : *formula)
-    if (piece.when.contains(values))
-      return piece.pairs.evaluate(values);
+    if (piece.when.contains(digits))
+      return piece.value.evaluate(digits);
   return 0;
 }
 
 void MaskCount::print(llvm::raw_ostream &os) const {
-  if (formula) {
-    SmallVector<std::string> symbols(names);
-    if (modulus != 1) {
-      symbols.clear();
-      for (const std::string &name : names)
-        for (const char *part : {" floordiv ", " mod "})
-          symbols.push_back("(" + name + part + std::to_string(modulus) + ")");
-    }
+  // Longer formulas are for evaluate alone.
+  constexpr size_t mostPieces = 14;
+  if (formula && formula->size() <= mostPieces) {
+    SmallVector<std::string> symbols;
+    for (const std::string &name : names)
+      llvm::append_range(symbols, digitNames(name, moduli));
     if (formula->empty())
       os << "0";
     llvm::interleave(
         *formula, os,
         [&](const Piece &piece) {
-          piece.pairs.print(os, symbols);
+          piece.value.print(os, symbols);
           if (piece.when.equalities.empty() && piece.when.inequalities.empty())
             return;
           os << " if ";
@@ -507,6 +324,10 @@ void MaskCount::print(llvm::raw_ostream &os) const {
     llvm::interleave(
         row, os, [&](const KeyRange &range) { range.print(os, rowNames); },
         " and ");
+    if (formula)
+      os << " (in closed form " << formula->size() << " polynomials)";
+    else if (!whyNoFormula.empty())
+      os << " (no closed form: " << whyNoFormula << ")";
   }
   if (!exact)
     os << " (at most; " << reason << ")";

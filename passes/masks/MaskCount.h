@@ -1,9 +1,10 @@
 //===- MaskCount.h - How many pairs a mask allows -------------------------===//
 #pragma once
 
+#include "passes/masks/Digits.h"
 #include "passes/masks/KeyRange.h"
 #include "passes/masks/MaskSet.h"
-#include "passes/masks/Polynomial.h"
+#include "passes/masks/Piecewise.h"
 
 #include <vector>
 
@@ -14,17 +15,13 @@ struct MaskCount {
   /// Symbols: Lq, L, then those of the mask.
   static constexpr unsigned queries = 0, length = 1, firstMaskSymbol = 2;
 
-  /// A polynomial in the symbols, where `when` (no dims) holds.
-  struct Piece {
-    Conjunct when;
-    Polynomial pairs;
-  };
   /// The closed formula: the pieces exclude each other; elsewhere the count is
-  /// 0. Not there for masks with slopes or several moduli.
+  /// 0. Not there for masks with slopes, or with moduli of which one
+  /// does not divide the other and that have many cases.
   std::optional<std::vector<Piece>> formula;
-  /// 1, or the m of a mask with blocks or strides: the formula's symbols are
-  /// then s floordiv m and s mod m for each symbol s.
-  int64_t modulus = 1;
+  /// Of a mask with blocks or strides: the formula's symbols are then the
+  /// digits of each.
+  Moduli moduli;
   /// The keys of row q, over symbols [q, Lq, L, those of the mask]: the count
   /// is the sum of their lengths over the rows, for every mask.
   llvm::SmallVector<KeyRange> row;
@@ -33,6 +30,8 @@ struct MaskCount {
   /// complex and all pairs are counted.
   bool exact = true;
   std::string reason;
+  /// Where there is no formula.
+  std::string whyNoFormula;
 
   /// `symbols` as above. By the formula where there is one, else row by row.
   int64_t evaluate(llvm::ArrayRef<int64_t> symbols) const;

@@ -63,6 +63,57 @@ Polynomial Polynomial::substitute(unsigned variable,
   return result;
 }
 
+Polynomial Polynomial::without(unsigned variable) const {
+  Polynomial result;
+  for (const auto &[original, coefficient] : terms) {
+    Powers powers = original;
+    if (variable < powers.size())
+      powers.erase(powers.begin() + variable);
+    result.add(powers, coefficient);
+  }
+  return result;
+}
+
+Polynomial Polynomial::sum(unsigned variable, const Polynomial &first,
+                           const Polynomial &last) const {
+  unsigned degree = 0;
+  for (const auto &[powers, coefficient] : terms)
+    if (variable < powers.size())
+      degree = std::max(degree, powers[variable]);
+  // powerSums[k](x) = 1^k + ... + x^k, from the telescope (x + 1)^(k + 1) - 1
+  // = sum over j <= k of (k + 1 choose j) powerSums[j](x). The identity
+  // powerSums[k](x) - powerSums[k](x - 1) = x^k holds for negative x as well.
+  auto powerSums = [&](const Polynomial &x) {
+    std::vector<Polynomial> sums;
+    Polynomial next = x + Polynomial({}, Fraction(1)), power = next;
+    for (unsigned k = 0; k <= degree; ++k, power = power * next) {
+      Polynomial sum = power + Polynomial({}, Fraction(-1));
+      int64_t choose = 1;
+      for (unsigned j = 0; j < k; ++j) {
+        sum = sum + sums[j] * Polynomial({}, Fraction(-choose));
+        choose = choose * (k + 1 - j) / (j + 1);
+      }
+      sums.push_back(sum * Polynomial({}, Fraction(1, k + 1)));
+    }
+    return sums;
+  };
+  std::vector<Polynomial> upTo = powerSums(last),
+                          before =
+                              powerSums(first + Polynomial({}, Fraction(-1)));
+  Polynomial result;
+  for (const auto &[original, coefficient] : terms) {
+    Powers powers = original;
+    unsigned power = 0;
+    if (variable < powers.size())
+      std::swap(power, powers[variable]);
+    Polynomial others;
+    others.add(powers, coefficient);
+    result = result + others * (upTo[power] +
+                                before[power] * Polynomial({}, Fraction(-1)));
+  }
+  return result;
+}
+
 static DynamicAPInt
 commonDenominator(const std::map<Polynomial::Powers, Fraction> &terms) {
   DynamicAPInt denominator(1);

@@ -25,6 +25,12 @@ public:
   Polynomial operator*(const Polynomial &other) const;
   /// The polynomial with `value` in the place of a variable.
   Polynomial substitute(unsigned variable, const Polynomial &value) const;
+  /// The sum over all values of a variable from `first` to `last`, which do not
+  /// read it; 0 where last = first - 1.
+  Polynomial sum(unsigned variable, const Polynomial &first,
+                 const Polynomial &last) const;
+  /// The same over one variable less; it must not be read.
+  Polynomial without(unsigned variable) const;
   bool operator==(const Polynomial &other) const {
     return terms == other.terms;
   }
