@@ -2,6 +2,7 @@
 #include "tools/heed/view/MaskPicture.h"
 
 #include "passes/masks/Causality.h"
+#include "passes/masks/EqualWork.h"
 #include "tools/heed/view/Svg.h"
 
 using namespace mlir;
@@ -26,12 +27,16 @@ int64_t pleasantLength(MaskAttr mask, int64_t tile) {
 
 namespace {
 /// A picture of one mask: the pairs as a square of `Side` units, notes beside.
+/// Pairs are drawn in at most `resolution` cells a side: one whose pairs are
+/// not told apart is allowed where one of them is.
 class Painter {
 public:
-  explicit Painter(const MaskPicture &picture)
+  Painter(const MaskPicture &picture, int64_t resolution)
       : picture(picture), mask(*picture.mask), queries(mask.queries),
         keys(mask.keys), bounds(picture.facts->tileBounds()),
-        xUnit(Side / double(keys)), yUnit(Side / double(queries)) {}
+        xUnit(Side / double(keys)), yUnit(Side / double(queries)),
+        cellQueries(llvm::divideCeil(queries, resolution)),
+        cellKeys(llvm::divideCeil(keys, resolution)) {}
 
   Drawing paint() {
     svg.text(Left, 34, picture.title, "title");
@@ -51,20 +56,43 @@ private:
                     Left, Top)
                 .str());
     svg.rectangle(0, 0, Side, Side, colourEmpty);
-    for (int64_t q0 = 0; q0 < queries; q0 += picture.tile)
-      tileRow(q0, std::min(q0 + picture.tile, queries));
+    // Tiles lower than a cell are drawn as the first of those in it.
+    int64_t pitch = llvm::alignTo(cellQueries, picture.tile);
+    for (int64_t q0 = 0; q0 < queries; q0 += pitch)
+      tileRow(q0, std::min(q0 + picture.tile, queries),
+              std::min(pitch, queries - q0));
     grid();
     svg.raw("</g>\n");
     axes();
   }
 
-  /// What one tile of queries visits.
-  void tileRow(int64_t q0, int64_t q1) {
+  /// What one tile of queries visits, `height` queries high.
+  void tileRow(int64_t q0, int64_t q1, int64_t height) {
+    overParts(q0, q1, [&](int64_t from, int64_t to, bool full) {
+      part(q0, q1, height, from, to, full);
+    });
+  }
+
+  int64_t visitedOfTile(int64_t q0, int64_t q1) {
+    int64_t visited = 0;
+    overParts(q0, q1, [&](int64_t from, int64_t to, bool) {
+      visited += (to - from) * (q1 - q0);
+    });
+    return visited;
+  }
+
+  /// The ranges of keys of a tile, cut by the conditions on tables.
+  void overParts(int64_t q0, int64_t q1,
+                 llvm::function_ref<void(int64_t, int64_t, bool)> body) {
     SmallVector<int64_t> values = {q0, q1, keys};
     values.append(mask.symbols().begin(), mask.symbols().end());
     std::pair<int64_t, int64_t> some{0, keys}, all = some;
     if (!picture.facts->conditions().conditions.empty())
       std::tie(some, all) = tableRanges(q0, q1);
+    auto hand = [&](int64_t from, int64_t to, bool full) {
+      if (from < to)
+        body(from, to, full);
+    };
     for (bool full : {true, false})
       for (const masks::KeyRange &range : full ? bounds.full : bounds.partial) {
         auto [from, to] = range.bounds(values);
@@ -74,41 +102,39 @@ private:
           continue;
         int64_t inner = full ? std::clamp(all.first, from, to) : to,
                 outer = full ? std::clamp(all.second, inner, to) : to;
-        part(q0, q1, from, inner, false);
-        part(q0, q1, inner, outer, true);
-        part(q0, q1, outer, to, false);
+        hand(from, inner, false);
+        hand(inner, outer, true);
+        hand(outer, to, false);
       }
   }
 
-  void part(int64_t q0, int64_t q1, int64_t from, int64_t to, bool full) {
-    if (from >= to)
-      return;
-    visited += (to - from) * (q1 - q0);
+  void part(int64_t q0, int64_t q1, int64_t height, int64_t from, int64_t to,
+            bool full) {
     std::string tooltip = formatv(
         "queries {0} to {1}, keys {2} to {3}: {4}", q0, q1 - 1, from, to - 1,
         full ? "full, no mask runs here" : "partial, masked pair by pair");
-    svg.rectangle(from * xUnit, q0 * yUnit, (to - from) * xUnit,
-                  (q1 - q0) * yUnit, full ? colourFull : colourWasted, tooltip);
-    if (full) {
-      allowedPairs += (to - from) * (q1 - q0);
+    svg.rectangle(from * xUnit, q0 * yUnit, (to - from) * xUnit, height * yUnit,
+                  full ? colourFull : colourWasted, tooltip);
+    if (full)
       return;
-    }
-    // Rows closer than half a unit look like one.
-    int64_t step = std::max<int64_t>(1, queries / 1200);
+    auto isAllowed = [&](int64_t q, int64_t kv) {
+      for (int64_t end = std::min(kv + cellKeys, to); kv < end; ++kv)
+        if (mask.allows(q, kv))
+          return true;
+      return false;
+    };
     std::string path;
-    for (int64_t q = q0; q < q1; ++q) {
-      bool drawn = (q - q0) % step == 0;
-      for (int64_t kv = from; kv < to; ++kv) {
-        if (!mask.allows(q, kv))
+    for (int64_t q = q0; q < q1; q += cellQueries) {
+      double rows = height > q1 - q0 ? height : std::min(cellQueries, q1 - q);
+      for (int64_t kv = from; kv < to; kv += cellKeys) {
+        if (!isAllowed(q, kv))
           continue;
         int64_t start = kv;
-        while (kv < to && mask.allows(q, kv))
-          ++kv;
-        allowedPairs += kv - start;
-        if (drawn)
-          path += formatv("M{0:f2} {1:f2}h{2:f2}v{3:f2}h-{2:f2}z",
-                          start * xUnit, q * yUnit, (kv - start) * xUnit,
-                          std::min(step, q1 - q) * yUnit);
+        while (kv < to && isAllowed(q, kv))
+          kv += cellKeys;
+        path += formatv("M{0:f2} {1:f2}h{2:f2}v{3:f2}h-{2:f2}z", start * xUnit,
+                        q * yUnit, (std::min(kv, to) - start) * xUnit,
+                        rows * yUnit);
       }
     }
     if (!path.empty())
@@ -145,6 +171,8 @@ private:
   /// large enough.
   void grid() {
     auto lines = [&](int64_t pitch, double width) {
+      if (pitch * std::min(xUnit, yUnit) < 1)
+        return;
       for (int64_t q = pitch; q < queries; q += pitch)
         svg.line(0, q * yUnit, Side, q * yUnit, "#ffffff", width);
       for (int64_t kv = pitch; kv < keys; kv += pitch)
@@ -159,7 +187,8 @@ private:
 
   void axes() {
     auto ticks = [&](int64_t length, auto put) {
-      int64_t pitch = std::max<int64_t>(1, length / 4);
+      int64_t pitch =
+          llvm::bit_floor(uint64_t(std::max<int64_t>(4, length)) / 4);
       for (int64_t at = 0; at <= length; at += pitch)
         put(at);
     };
@@ -188,6 +217,40 @@ private:
     entry(colourEmpty, "empty: never visited");
   }
 
+  /// Numbers of pairs; where tables are looked up, or no count is exact, of a
+  /// small example pair by pair.
+  std::string counts() {
+    std::string text = formatv("{0} queries, {1} keys, tiles of {2} queries.",
+                               queries, keys, picture.tile);
+    int64_t visited = 0, allowed = 0, pairs = queries * keys;
+    if (!mask.hasTables && picture.facts->count().exact) {
+      SmallVector<int64_t> lengths = {queries, keys};
+      llvm::append_range(lengths, mask.symbols());
+      allowed = picture.facts->count().evaluate(lengths);
+      for (int64_t work : masks::visitedPairs(bounds, 0, queries, picture.tile,
+                                              keys, mask.symbols()))
+        visited += work;
+    } else if (pairs > 1 << 22) {
+      return text;
+    } else {
+      for (int64_t q0 = 0; q0 < queries; q0 += picture.tile) {
+        int64_t q1 = std::min(q0 + picture.tile, queries);
+        visited += visitedOfTile(q0, q1);
+        for (int64_t q = q0; q < q1; ++q)
+          for (auto [from, to] : mask.keysOf(q))
+            allowed += to - from;
+      }
+    }
+    return text + formatv(" {0} of {1} pairs are allowed ({2:f1} %), {3} are "
+                          "visited{4}.",
+                          allowed, pairs, 100.0 * allowed / pairs, visited,
+                          allowed ? formatv(" ({0:f3} of the allowed)",
+                                            double(visited) / allowed)
+                                        .str()
+                                  : std::string())
+                      .str();
+  }
+
   double notes() {
     double y = Top + 10;
     auto paragraph = [&](StringRef head, StringRef text) {
@@ -199,17 +262,7 @@ private:
       }
       y += 12;
     };
-    int64_t pairs = queries * keys;
-    paragraph("In this picture",
-              formatv("{0} queries, {1} keys, tiles of {2} queries. {3} of {4} "
-                      "pairs are allowed ({5:f1} %), {6} are visited{7}.",
-                      queries, keys, picture.tile, allowedPairs, pairs,
-                      100.0 * allowedPairs / pairs, visited,
-                      allowedPairs ? formatv(" ({0:f3} of the allowed)",
-                                             double(visited) / allowedPairs)
-                                         .str()
-                                   : std::string())
-                  .str());
+    paragraph("In this picture", counts());
     auto printed = [](const auto &fact) {
       std::string text;
       llvm::raw_string_ostream os(text);
@@ -258,11 +311,19 @@ private:
   int64_t queries, keys;
   const masks::TileBounds &bounds;
   double xUnit, yUnit;
-  int64_t visited = 0, allowedPairs = 0;
+  int64_t cellQueries, cellKeys;
   Svg svg;
 };
 } // namespace
 
-Drawing draw(const MaskPicture &picture) { return Painter(picture).paint(); }
+Drawing draw(const MaskPicture &picture) {
+  // Coarser where there are more strokes than a browser likes.
+  constexpr size_t mostBytes = 2'000'000;
+  for (int64_t resolution = 1200;; resolution /= 2) {
+    Drawing drawing = Painter(picture, resolution).paint();
+    if (drawing.svg.size() <= mostBytes || resolution <= 150)
+      return drawing;
+  }
+}
 
 } // namespace heed::view

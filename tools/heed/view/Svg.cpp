@@ -87,8 +87,8 @@ static std::string svgPage(StringRef title, StringRef body, double height) {
   std::string out = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " +
                     number(pageWidth) + " " + number(height) + "' width='" +
                     number(pageWidth) + "' height='" + number(height) +
-                    "'>\n<title>" + escaped(title) + "</title>\n<style>" +
-                    style + "</style>\n";
+                    "' role='img'>\n<title>" + escaped(title) +
+                    "</title>\n<style>" + style + "</style>\n";
   Svg paper;
   paper.rectangle(0, 0, pageWidth, height, "#ffffff");
   return out + paper.take() + body.str() + "</svg>\n";
