@@ -237,7 +237,9 @@ size_t AttentionProblem::keyIndex(size_t segment, int64_t kvHead, int64_t j,
   return ((keyStarts[segment] + j) * s.kvHeads + kvHead) * s.head;
 }
 
-std::vector<float> AttentionProblem::run(int64_t threads) const {
+std::vector<float> AttentionProblem::run(
+    int64_t threads,
+    std::function<void(int64_t, const std::vector<float> &)> after) const {
   bool bf16 = kernel.shape.bf16;
   std::vector<float> out(q.size(), NAN);
   std::vector<uint16_t> shortOut(bf16 ? q.size() : 0, 0x7fff);
@@ -340,14 +342,29 @@ std::vector<float> AttentionProblem::run(int64_t threads) const {
     }
     kernel.compiled->call(function, arguments);
   };
-  for (int64_t thread = 0; thread < threads; ++thread)
+  for (int64_t thread = 0; thread < threads; ++thread) {
     call("attention", thread);
+    after(thread, out);
+  }
   if (kernel.joins)
     for (int64_t thread = 0; thread < threads; ++thread)
       call("attention_join", thread);
   for (size_t i = 0; i < shortOut.size(); ++i)
     out[i] = llvm::bit_cast<float>(uint32_t(shortOut[i]) << 16);
   return out;
+}
+
+std::vector<int64_t> AttentionProblem::owners(int64_t threads) const {
+  int64_t queries = segments[0].q;
+  std::vector<int64_t> owner(kernel.shape.heads * queries, -1);
+  run(threads, [&](int64_t thread, const std::vector<float> &out) {
+    for (int64_t h = 0; h < kernel.shape.heads; ++h)
+      for (int64_t i = 0; i < queries; ++i)
+        if (int64_t &one = owner[h * queries + i];
+            one < 0 && !std::isnan(out[queryIndex(0, h, i)]))
+          one = thread;
+  });
+  return owner;
 }
 
 bool AttentionProblem::isAllowed(size_t segment, int64_t i, int64_t j,

@@ -82,7 +82,12 @@ public:
                    unsigned seed, bool huge = true, float valueMean = 0);
 
   /// The output of `threads` calls, one a thread.
-  std::vector<float> run(int64_t threads) const;
+  std::vector<float> run(int64_t threads) const {
+    return run(threads, [](int64_t, const std::vector<float> &) {});
+  }
+  /// Of f32: the thread that writes each query of each head of the first
+  /// segment, [heads, q].
+  std::vector<int64_t> owners(int64_t threads) const;
   /// The largest error of `out`, relative to each row's sum of p |v|; rows that
   /// must be zero count as infinite.
   double error(const std::vector<float> &out) const;
@@ -92,6 +97,11 @@ public:
   void poison(int64_t from, int64_t to);
 
 private:
+  /// `after` sees the output when a thread is done.
+  std::vector<float>
+  run(int64_t threads,
+      std::function<void(int64_t thread, const std::vector<float> &out)> after)
+      const;
   bool isAllowed(size_t segment, int64_t i, int64_t j, int64_t h) const;
   double reference(size_t segment, int64_t h, int64_t i,
                    std::vector<double> &row,
