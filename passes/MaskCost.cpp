@@ -1,12 +1,13 @@
 //===- MaskCost.cpp - Pairs allowed, pairs visited, shares of threads -----===//
 #include "ir/Axes.h"
-#include "ir/Grouping.h"
 #include "passes/PairCounts.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/masks/EqualWork.h"
 
 #include "llvm/Support/Format.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace heed::attn;
@@ -46,47 +47,40 @@ struct MaskCost : impl::MaskCostBase<MaskCost> {
   /// Visited over allowed pairs, and the balance between threads, for lengths
   /// that are known or `length`.
   void figures(AttentionOp op, MaskFacts &facts) {
-    int64_t queries = sizeOf(op.getQ(), op.getQAxis());
-    int64_t keys =
-        facts.keysReachTile() ? queries : sizeOf(op.getK(), op.getKvAxis());
-    int64_t heads = axisSize(op.getQ().getType(), axis::Heads), tile = 48;
-    if (AttentionScheduleAttr schedule = op.getScheduleAttr())
-      tile = std::max<int64_t>(1, schedule.getQueries() / headsOfTile(op));
-    std::optional<PairCounts> pairs =
-        countPairs(op, facts, queries, keys, tile);
-    if (!pairs)
+    auto [queries, keys] = lengthsOf(op, facts, length);
+    int64_t tile = queriesOfTile(op);
+    // All heads, one after the other, as the kernel deals them.
+    std::optional<PairCounts> all =
+        countPairsOfHeads(op, facts, queries, keys, tile);
+    if (!all)
       return;
-    int64_t allowed = pairs->allowed, visited = 0;
-    for (int64_t tilePairs : pairs->visited)
-      visited += tilePairs;
+    int64_t heads =
+        std::max<int64_t>(1, axisSize(op.getQ().getType(), axis::Heads));
+    int64_t visited =
+        std::accumulate(all->visited.begin(), all->visited.end(), int64_t(0));
+    // One head stands for all that are the same.
+    int64_t same = variesByHead(op) ? 1 : heads;
 
     std::string text;
     llvm::raw_string_ostream os(text);
-    os << "with " << queries << " queries and " << keys << " keys: " << allowed
-       << " pairs allowed, " << visited << " visited in tiles of " << tile
-       << " queries";
-    if (allowed)
-      os << llvm::format(", %.3f times the allowed", double(visited) / allowed);
+    os << "with " << queries << " queries and " << keys
+       << " keys: " << all->allowed / same << " pairs allowed"
+       << (same < heads ? " in all heads, " : ", ") << visited / same
+       << " visited in tiles of " << tile << " queries";
+    if (all->allowed)
+      os << llvm::format(", %.3f times the allowed",
+                         double(visited) / all->allowed);
     if (!facts.conditions().conditions.empty())
       os << ", before the tables are looked at";
     found(op, Name, text);
     if (visited == 0)
       return;
-    // All heads, one after the other, as the kernel deals them.
-    SmallVector<int64_t> all;
-    for (int64_t h = 0; h < std::max<int64_t>(heads, 1); ++h)
-      llvm::append_range(all, pairs->visited);
     text.clear();
     os << "work of the busiest of 2, 4, 8, 16, 32, 64 threads over the mean:";
     for (unsigned threads : {2, 4, 8, 16, 32, 64})
-      os << llvm::format(" %.2f", masks::dealByMiddle(all, threads).imbalance);
+      os << llvm::format(" %.2f",
+                         masks::dealByMiddle(all->visited, threads).imbalance);
     found(op, Name, text);
-  }
-
-  int64_t sizeOf(Value tensor, StringRef name) {
-    auto type = dyn_cast<RankedTensorType>(tensor.getType());
-    int64_t size = type ? axisSize(type, name) : ShapedType::kDynamic;
-    return ShapedType::isDynamic(size) ? length : size;
   }
 };
 } // namespace

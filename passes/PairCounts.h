@@ -5,18 +5,33 @@
 
 namespace heed {
 
-/// Pairs of one head: those that the mask allows, and those that each query
-/// tile visits. Conditions on tables are left out of both: what they forbid is
-/// known only when it runs.
+/// Pairs of heads: those that the mask allows, and those that each query tile
+/// visits. Conditions on tables are left out of both: what they forbid is known
+/// only when it runs.
 struct PairCounts {
   int64_t allowed = 0;
   llvm::SmallVector<int64_t> visited;
 };
 
-/// For tiles of `tileQueries` queries; nullopt where a bound of the loops is
-/// looked up when it runs.
+/// Of one head, for tiles of `tileQueries` queries; nullopt where a bound of
+/// the loops is looked up when it runs.
 std::optional<PairCounts> countPairs(attn::AttentionOp op, MaskFacts &facts,
                                      int64_t queries, int64_t keys,
-                                     int64_t tileQueries);
+                                     int64_t tileQueries, int64_t head = 0);
+
+/// Of all heads, one after the other.
+std::optional<PairCounts> countPairsOfHeads(attn::AttentionOp op,
+                                            MaskFacts &facts, int64_t queries,
+                                            int64_t keys, int64_t tileQueries);
+
+/// The mask has another bound for each head.
+bool variesByHead(attn::AttentionOp op);
+
+/// Queries of a tile: the schedule's, or 48.
+int64_t queriesOfTile(attn::AttentionOp op);
+
+/// Queries and keys of the attention where open axes have `length` positions.
+std::pair<int64_t, int64_t> lengthsOf(attn::AttentionOp op, MaskFacts &facts,
+                                      int64_t length);
 
 } // namespace heed

@@ -101,6 +101,15 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   CLI::App *explain = app.add_subcommand(
       "explain", "what was fused and what was not, at the YAML line");
   addCompileFlags(explain, options);
+  explain
+      ->add_option("--length", options.length,
+                   "positions that figures are for (default: the model's "
+                   "context, or 2048)")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N");
+  explain->add_flag("--json", options.json, "as JSON");
+  explain->footer("Example:\n  heed explain examples/sums/sums.yaml "
+                  "--length 32768");
 
   CLI::App *view = app.add_subcommand(
       "view", "draw a model's masks and tiles, or what it attends to");

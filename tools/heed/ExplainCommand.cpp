@@ -1,11 +1,13 @@
 //===- ExplainCommand.cpp - heed explain: what was fused, and why not -----===//
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
+#include "tools/heed/CostTable.h"
 
 #include "passes/Pipeline.h"
 
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -58,6 +60,39 @@ std::optional<int64_t> contextOf(mlir::ModuleOp module) {
                                          : std::nullopt;
 }
 
+const char *wordOf(llvm::remarks::Type kind) {
+  switch (kind) {
+  case llvm::remarks::Type::Missed:
+    return "declined";
+  case llvm::remarks::Type::Analysis:
+    return "found";
+  default:
+    return "done";
+  }
+}
+
+void printJson(llvm::raw_ostream &os, const std::string &model, int64_t length,
+               const Remarks &remarks, const std::vector<LayerCost> &costs) {
+  llvm::json::OStream json(os, 2);
+  json.object([&] {
+    json.attribute("model", model);
+    json.attribute("length", length);
+    json.attributeArray("remarks", [&] {
+      for (const auto &[place, all] : remarks)
+        for (const Said &said : all)
+          json.object([&] {
+            json.attribute("line", place.first);
+            json.attribute("column", place.second);
+            json.attribute("kind", wordOf(said.kind));
+            json.attribute("pass", said.pass);
+            json.attribute("words", said.text);
+          });
+    });
+    json.attributeArray("costs", [&] { printCosts(json, costs); });
+  });
+  os << '\n';
+}
+
 } // namespace
 
 int explainCommand(const Options &options) {
@@ -74,9 +109,18 @@ int explainCommand(const Options &options) {
       !compilation.runTo(Stage::Scheduled))
     return 1;
   mlir::PassManager facts(&compilation.context());
-  buildMaskFactsPipeline(facts, contextOf(compilation.module()).value_or(2048));
+  int64_t length = options.length;
+  if (length == 0)
+    length = contextOf(compilation.module()).value_or(2048);
+  buildMaskFactsPipeline(facts, length);
   if (failed(facts.run(compilation.module())))
     return 1;
+  std::vector<LayerCost> costs = layerCosts(compilation.module(), length);
+  if (options.json) {
+    printJson(llvm::outs(), options.model, length, remarks, costs);
+    llvm::outs().flush();
+    return 0;
+  }
   auto file = llvm::MemoryBuffer::getFile(options.model);
   llvm::SmallVector<llvm::StringRef> lines;
   if (file)
@@ -94,15 +138,13 @@ int explainCommand(const Options &options) {
       bool fact = said.kind == llvm::remarks::Type::Analysis;
       if (colour)
         llvm::outs() << (missed ? "\033[33m" : fact ? "\033[36m" : "\033[32m");
-      llvm::outs() << "    "
-                   << (missed ? "declined "
-                       : fact ? "found    "
-                              : "done     ");
+      llvm::outs() << "    " << llvm::left_justify(wordOf(said.kind), 9);
       if (colour)
         llvm::outs() << "\033[0m";
       llvm::outs() << said.pass << ": " << said.text << '\n';
     }
   }
+  printCosts(llvm::outs(), costs, length);
   llvm::outs().flush();
   return 0;
 }

@@ -16,7 +16,8 @@ struct Options {
   int jobs = 0;
   // ir, explain
   std::string stage = "model";
-  // view: positions and queries of a tile, 0 for what looks well
+  // view: positions and queries of a tile, 0 for what looks well; explain:
+  // positions, 0 for the model's context
   bool mask = false;
   int64_t length = 0, tile = 0;
   // view: the attention of a layer for a prompt; no head: all of them
