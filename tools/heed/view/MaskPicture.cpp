@@ -40,7 +40,7 @@ public:
 
   Drawing paint() {
     svg.text(Left, 34, picture.title, "title");
-    svg.text(Left, 58, picture.subtitle, "mask");
+    subtitle();
     matrix();
     double notesEnd = notes();
     return {svg.take(), std::max(Top + Side + 70, notesEnd + 20)};
@@ -49,6 +49,15 @@ public:
 private:
   static constexpr double Side = 600, Left = 64, Top = 110,
                           NotesLeft = Left + Side + 40;
+
+  /// Two lines at most.
+  void subtitle() {
+    std::vector<std::string> lines = wrapped(picture.subtitle, 112);
+    if (lines.size() > 2)
+      lines[1] += " …";
+    for (size_t i = 0; i < std::min<size_t>(lines.size(), 2); ++i)
+      svg.text(Left, 54 + 18 * double(i), lines[i], "mask");
+  }
 
   void matrix() {
     svg.raw(formatv("<g transform='translate({0},{1})' "
@@ -143,18 +152,21 @@ private:
   }
 
   /// The keys that meet the conditions with some query of the tile, and those
-  /// that meet them with all; the example's tables are sorted.
+  /// that meet them with all; the example's tables are sorted. To a cell where
+  /// pairs are not counted.
   std::pair<std::pair<int64_t, int64_t>, std::pair<int64_t, int64_t>>
   tableRanges(int64_t q0, int64_t q1) {
     std::pair<int64_t, int64_t> some{0, 0}, all{0, 0};
-    auto extend = [](std::pair<int64_t, int64_t> &range, int64_t kv) {
+    int64_t keyStep = isCounted() ? 1 : cellKeys,
+            queryStep = isCounted() ? 1 : cellQueries;
+    auto extend = [&](std::pair<int64_t, int64_t> &range, int64_t kv) {
       if (range.first == range.second)
         range.first = kv;
-      range.second = kv + 1;
+      range.second = std::min(kv + keyStep, keys);
     };
-    for (int64_t kv = 0; kv < keys; ++kv) {
+    for (int64_t kv = 0; kv < keys; kv += keyStep) {
       bool one = false, every = true;
-      for (int64_t q = q0; q < q1; ++q) {
+      for (int64_t q = q0; q < q1; q += queryStep) {
         bool met = mask.conditionsHold(q, kv);
         one |= met;
         every &= met;
@@ -217,6 +229,9 @@ private:
     entry(colourEmpty, "empty: never visited");
   }
 
+  /// Few enough pairs to look at each.
+  bool isCounted() const { return queries * keys <= 1 << 22; }
+
   /// Numbers of pairs; where tables are looked up, or no count is exact, of a
   /// small example pair by pair.
   std::string counts() {
@@ -230,7 +245,7 @@ private:
       for (int64_t work : masks::visitedPairs(bounds, 0, queries, picture.tile,
                                               keys, mask.symbols()))
         visited += work;
-    } else if (pairs > 1 << 22) {
+    } else if (!isCounted()) {
       return text;
     } else {
       for (int64_t q0 = 0; q0 < queries; q0 += picture.tile) {
