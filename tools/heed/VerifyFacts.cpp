@@ -187,6 +187,19 @@ void ModelFacts::findMasks(ModuleOp module) {
   }
 }
 
+/// Multiplications and additions that one pair takes in all heads, with values
+/// as wide as keys; nullopt where the scores come from elsewhere.
+static std::optional<int64_t> operationsOfPair(MaskOp op) {
+  Value x = op.getX();
+  while (auto rule = x.getDefiningOp<ScoreMapOp>())
+    x = rule.getX();
+  auto scores = x.getDefiningOp<ScoresOp>();
+  if (!scores)
+    return std::nullopt;
+  Type queries = scores.getQ().getType();
+  return 4 * axisSize(queries, axis::Head) * axisSize(queries, axis::Heads);
+}
+
 void ModelFacts::proveMask(MaskUse &use) {
   double started = now();
   Location at = use.op.getLoc();
@@ -234,6 +247,8 @@ void ModelFacts::proveMask(MaskUse &use) {
   started = now();
   masks::MaskCount count = computeMaskCount(*use.set, use.ownRows);
   std::string pairs = printed(count);
+  if (std::optional<int64_t> flop = operationsOfPair(use.op))
+    pairs = std::to_string(*flop) + " FLOP for each pair of a head: " + pairs;
   // A formula stands only where it says what the rows say at many lengths.
   add({use.subject, "pairs", count.formula ? Fact::Tested : Fact::Found, pairs,
        at},
