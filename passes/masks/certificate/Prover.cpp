@@ -120,10 +120,11 @@ std::string heed::certificate::print(const Claim &claim) {
 
 std::optional<std::string> heed::certificate::certify(const Outline &model,
                                                       const Claim &claim,
-                                                      std::string &error) {
+                                                      std::string &error,
+                                                      unsigned maxSteps) {
   try {
     Problem problem = contradiction(model, claim);
-    Proof proof = prove(problem);
+    Proof proof = prove(problem, maxSteps);
     if (proof.steps)
       return print(claim) + "proof\n" + *proof.steps + "\n";
     error = "not proved";

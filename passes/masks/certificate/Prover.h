@@ -30,7 +30,8 @@ std::string print(const Claim &claim);
 /// The claim with its proof, ready for the checker; nullopt with the reason
 /// when it is false, has no meaning or was not proved.
 std::optional<std::string> certify(const Outline &model, const Claim &claim,
-                                   std::string &error);
+                                   std::string &error,
+                                   unsigned maxSteps = 100000);
 
 /// The claim with the least number behind `word` that is proved; nullopt when
 /// none up to `most` is.
