@@ -57,10 +57,11 @@ Status GgufParser::header() {
   if (!version)
     return version.error();
   if (*version != 0 && (*version & 0xffff) == 0)
-    return reader.bad("a big-endian GGUF file; heed reads little-endian ones");
+    return Error{label + ": byte 4: a big-endian GGUF file; heed reads "
+                         "little-endian ones"};
   if (*version != 2 && *version != 3)
-    return reader.bad(
-        concat("GGUF version ", *version, "; heed reads 2 and 3"));
+    return Error{concat(label, ": byte 4: GGUF version ", *version,
+                        "; heed reads 2 and 3")};
   gguf.fileVersion = *version;
   Result<uint64_t> tensors = reader.read<uint64_t>("the number of tensors");
   if (!tensors)

@@ -163,10 +163,12 @@ static int run(CommandContext &context) {
       return context.fail(written.error());
   }
   if (made->reason == StopReason::ContextFull)
-    std::fprintf(stderr,
-                 "note: stopped after %zu tokens: the model's context of %u is "
-                 "full\n",
-                 made->ids.size(), model->info().context);
+    std::fprintf(
+        stderr,
+        "note: stopped after %zu token%s: the model's context of %u is "
+        "full\n",
+        made->ids.size(), made->ids.size() == 1 ? "" : "s",
+        model->info().context);
   return made->reason == StopReason::Interrupted ? ExitInterrupted : ExitGood;
 }
 

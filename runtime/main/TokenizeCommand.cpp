@@ -34,6 +34,7 @@ static int tokenize(CommandContext &context) {
   if (!*text)
     return context.failUsage("tokenize needs a text, --file or a standard "
                              "input");
+  noteInvalidUtf8(**text, "the text");
   EncodeOptions options;
   options.addSpecial = !arguments.has("--plain");
   options.parseSpecial = arguments.has("--parse-special");

@@ -54,7 +54,32 @@ class SmolLM2(EndToEnd):
         expected = ABOUT["perplexity"]["perplexity"]
         self.assertLess(abs(found["perplexity"] / expected - 1), 1e-3)
 
-    def test_prefill_in_pieces_equals_prefill_at_once(self):
+    def test_a_prompt_ends_anywhere_in_a_call(self):
+        # A call takes 512 tokens: the last row of a prompt cut around there is that row of the whole.
+        ids = list(read_npy(GOLDEN / "prompt7_ids.npy").values)
+        run(self.program, "run", "--ids", GOLDEN / "prompt7_ids.npy", "--out", f"logits={self.folder}/whole.npy")
+        for length in (1, 2, 17, 511, 512, 513, 528, 600):
+            write_ids(self.folder / "cut.npy", [ids[:length]])
+            run(self.program, "run", "--ids", self.folder / "cut.npy", "--out", f"logits={self.folder}/cut_logits.npy")
+            [whole] = self.logits_at(self.folder / "whole.npy", [length - 1])
+            [cut] = self.logits_at(self.folder / "cut_logits.npy", [length - 1])
+            self.assertLess(max(abs(a - b) for a, b in zip(whole, cut, strict=True)), 5e-4, f"{length} tokens")
+
+    def test_the_whole_context(self):
+        ids = list(read_npy(GOLDEN / "prompt7_ids.npy").values)
+        ids = (ids * 12)[:8190]
+        write_ids(self.folder / "long.npy", [ids])
+        done = run(self.program, "generate", "--ids", self.folder / "long.npy", "--tokens", 10, "--temperature", "0", "--ignore-eos",
+                   "--out", f"ids={self.folder}/new.npy")
+        made = len(read_npy(self.folder / "new.npy").values)
+        self.assertIn(f"stopped after {made} tokens: the model's context of 8192 is full", done.stderr.decode())
+        self.assertIn(made, (2, 3))  # the last one need not be read
+        write_ids(self.folder / "longer.npy", [ids + [1, 1, 1]])
+        done = run(self.program, "generate", "--ids", self.folder / "longer.npy", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("8193", done.stderr.decode())
+
+    def test_decoding_goes_on_from_a_longer_prompt(self):
         # Decoding token by token sees the caches that the prefill made: the same next tokens from
         # a prompt and from the prompt with what it generated so far.
         ids = list(read_npy(GOLDEN / "greedy0_ids.npy").values)
