@@ -29,6 +29,8 @@ public:
   const masks::MaskSet &set() const { return *all; }
   const attn::TableConditions &conditions() const { return split; }
 
+  /// Of the mask without its table conditions: nothing of it is looked up.
+  bool restIsExact() const { return rest->isExact(); }
   /// Of the mask without its table conditions.
   const masks::TileBounds &tileBounds();
   const masks::RowCoverage &rowCoverage();

@@ -2,6 +2,7 @@
 
 #include "ir/Axes.h"
 #include "ir/Grouping.h"
+#include "ir/TileTest.h"
 #include "passes/MaskFlow.h"
 #include "passes/masks/EqualWork.h"
 
@@ -9,6 +10,57 @@ using namespace heed::attn;
 using namespace mlir;
 
 namespace heed {
+
+/// The keys of a tile where a target has 32 registers.
+constexpr int64_t UsualKeyTile = 8;
+
+static int64_t keyTileOf(AttentionOp op) {
+  AttentionScheduleAttr schedule = op.getScheduleAttr();
+  return schedule ? schedule.getKeyTile() : UsualKeyTile;
+}
+
+/// Pairs that each query tile visits where the kernel asks of each tile of keys
+/// whether the mask needs it.
+static llvm::SmallVector<int64_t> askedPairs(AttentionOp op, int64_t queries,
+                                             int64_t keys, int64_t tileQueries,
+                                             llvm::ArrayRef<int64_t> symbols) {
+  int64_t keyTile = keyTileOf(op);
+  llvm::SmallVector<std::optional<KnownArithmetic::Value>> known;
+  for (auto [symbol, value] : llvm::zip(op.getMask().getSymbols(), symbols))
+    known.push_back(symbol.isOpaque()
+                        ? std::nullopt
+                        : std::optional(KnownArithmetic::Value(value)));
+  KnownArithmetic arithmetic;
+  TileTest<KnownArithmetic> test(arithmetic, op.getMask(), known);
+  llvm::SmallVector<int64_t> work;
+  for (int64_t q = 0; q < queries; q += tileQueries) {
+    int64_t end = std::min(q + tileQueries, queries), visited = 0;
+    llvm::SmallVector<int64_t> values = {q, end, keys};
+    llvm::append_range(values, symbols);
+    auto mayMeet = [&](int64_t k0, int64_t k1) {
+      return *test.mayMeet(q, end, k0, k1, 1);
+    };
+    // Ranges that touch are one.
+    std::pair<int64_t, int64_t> run = {0, 0};
+    for (TileLoopAttr loop : op.getTileBoundsAttr().getLoops()) {
+      masks::KeyRange range{loop.getLower(), loop.getUpper(), loop.getGuard(),
+                            std::nullopt};
+      auto [from, to] = range.bounds(values);
+      from = std::max<int64_t>(from, 0);
+      to = std::min(to, keys);
+      if (from >= to)
+        continue;
+      if (from != run.second) {
+        visited += countVisitedKeys(run.first, run.second, keyTile, mayMeet);
+        run.first = from;
+      }
+      run.second = to;
+    }
+    visited += countVisitedKeys(run.first, run.second, keyTile, mayMeet);
+    work.push_back(visited * (end - q));
+  }
+  return work;
+}
 
 std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
                                      int64_t queries, int64_t keys,
@@ -29,9 +81,11 @@ std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
   }
   llvm::SmallVector<int64_t> lengths = {queries, keys};
   llvm::append_range(lengths, symbols);
+  bool asks = asksTiles(op.getMask(), op.getTileBoundsAttr(), keyTileOf(op));
   return PairCounts{facts.count().evaluate(lengths),
-                    masks::visitedPairs(facts.tileBounds(), 0, queries,
-                                        tileQueries, keys, symbols)};
+                    asks ? askedPairs(op, queries, keys, tileQueries, symbols)
+                         : masks::visitedPairs(facts.tileBounds(), 0, queries,
+                                               tileQueries, keys, symbols)};
 }
 
 bool variesByHead(AttentionOp op) {

@@ -1,4 +1,5 @@
 //===- TileBounds.cpp - Which keys a tile of queries visits ---------------===//
+#include "ir/TileTest.h"
 #include "passes/MaskAnalysis.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
@@ -12,6 +13,9 @@ namespace heed {
 
 namespace {
 constexpr llvm::StringLiteral Name = "tile-bounds";
+
+/// Keys of a tile where a target has 32 registers.
+constexpr int64_t UsualKeyTile = 8;
 
 TileLoopAttr toAttribute(MLIRContext *context, const masks::KeyRange &range,
                          bool full) {
@@ -102,8 +106,12 @@ struct TileBounds : impl::TileBoundsBase<TileBounds> {
       const masks::TileBounds &found = facts.tileBounds();
       Bounds bounds = boundsOf(op.getMask(), found, facts.conditions());
       op.setTileBoundsAttr(bounds.attribute);
+      bool asks = asksTiles(op.getMask(), bounds.attribute, UsualKeyTile);
+      if (asks)
+        bounds.text += "; of these only tiles of keys that the mask may need, "
+                       "asked of each before it is loaded";
       heed::found(op, Name, "a tile of queries q0 to q1 visits " + bounds.text);
-      if (!found.exact)
+      if (!found.exact && !(asks && facts.restIsExact()))
         declined(op, Name,
                  "more keys are visited or masked than the mask needs: " +
                      found.reason);

@@ -11,8 +11,8 @@ namespace heed::attn {
 AttentionItems::AttentionItems(AttentionOp op, TargetAttr target,
                                AttentionViews &views, OpBuilder &b)
     : IndexCode{b, op.getLoc()}, op(op), views(views), tables(op, views, b),
-      tiling(AttentionTiling::choose(op, target)), scratch(op, tiling),
-      head(axisSize(op.getQ().getType(), axis::Head)),
+      keyTiles(op, b), tiling(AttentionTiling::choose(op, target)),
+      scratch(op, tiling), head(axisSize(op.getQ().getType(), axis::Head)),
       heads(axisSize(op.getQ().getType(), axis::Heads)),
       kvHeads(views.keyHeads()), group(tiling.group),
       perHead(group != heads / kvHeads), few(tiling.fewRows()) {
@@ -76,9 +76,9 @@ void AttentionItems::findRanges(AttentionItem &item) {
             ? zero
             : views.maskSymbol(symbol, item.segment, item.headIndex));
   Value lastRow = sub(add(item.row, item.rows), index(1));
-  Value q0 = add(past, div(item.row, group)),
-        q1 = add(add(past, div(lastRow, group)), index(1));
-  SmallVector<Value> symbols{q0, q1, item.segment.keyLength};
+  item.q0 = add(past, div(item.row, group));
+  item.q1 = add(add(past, div(lastRow, group)), index(1));
+  SmallVector<Value> symbols{item.q0, item.q1, item.segment.keyLength};
   llvm::append_range(symbols, item.symbols);
   TableRanges::Found found;
   if (tables.any())
@@ -242,6 +242,24 @@ void AttentionItems::overRuns(
         Value newLast = arith::SelectOp::create(b, loc, isEmpty, last, to);
         scf::YieldOp::create(b, loc, ValueRange{newFirst, newLast});
       });
+}
+
+void AttentionItems::overTiles(
+    AttentionItem &item, Value from, Value to, ArrayRef<AttentionTile> tiles,
+    int64_t step, llvm::function_ref<void(Value from, Value to)> body) {
+  int64_t least = tiles.front().keyTile;
+  for (const AttentionTile &tile : tiles)
+    least = std::min(least, tile.keyTile);
+  if (!keyTiles.any(least))
+    return body(from, to);
+  Value keys = index(tiles.front().keyTile);
+  for (const AttentionTile &tile : tiles.drop_front()) {
+    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                       item.rows, index(tile.rows));
+    keys = select(fits, index(tile.keyTile), keys);
+  }
+  keyTiles.overRuns(item.q0, item.q1, item.symbols, from, to, {keys, least},
+                    step, body);
 }
 
 } // namespace heed::attn

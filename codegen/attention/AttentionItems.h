@@ -4,6 +4,7 @@
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/attention/AttentionViews.h"
 #include "codegen/attention/IndexCode.h"
+#include "codegen/attention/KeyTiles.h"
 #include "codegen/attention/TableRanges.h"
 
 namespace heed::attn {
@@ -14,6 +15,7 @@ struct AttentionItem {
   using Value = mlir::Value;
   Segment segment;
   Value headIndex, row, rows;
+  Value q0, q1;                                      // q0 <= q < q1
   llvm::SmallVector<Value> symbols;                  // of the mask
   llvm::SmallVector<std::pair<Value, Value>> ranges; // of keys, one a loop
   llvm::SmallVector<std::pair<Value, Value>> full;   // keys that need no mask
@@ -63,6 +65,13 @@ struct AttentionItems : IndexCode {
   void overRuns(AttentionItem &item,
                 llvm::function_ref<void(Value from, Value to)> body);
 
+  /// Calls body once, for the parts of [from, to) that the item needs in tiles
+  /// of keys of the smallest of `tiles`, which begin at from plus a multiple of
+  /// `step`.
+  void overTiles(AttentionItem &item, Value from, Value to,
+                 llvm::ArrayRef<AttentionTile> tiles, int64_t step,
+                 llvm::function_ref<void(Value from, Value to)> body);
+
   bool hasRule() { return !op.getScore().empty(); }
   Value firstHead(AttentionItem &item) {
     return mul(item.headIndex, index(group));
@@ -75,6 +84,7 @@ struct AttentionItems : IndexCode {
   AttentionOp op;
   AttentionViews &views;
   TableRanges tables;
+  KeyTiles keyTiles;
   AttentionTiling tiling;
   AttentionScratch scratch;
   int64_t head, heads, kvHeads, group;

@@ -240,9 +240,12 @@ private:
         });
       });
     };
+    auto overNeeded = [&](Value from, Value to) {
+      overTiles(item, from, to, tiles, 1, overBlocks);
+    };
     // The keys of few rows come in spans already.
     if (keysInLanes) {
-      overRuns(item, overBlocks);
+      overRuns(item, overNeeded);
       return {m, l, o};
     }
     LongRows sums(TileCode(b, loc, lanes), {m, l, o},
@@ -250,7 +253,7 @@ private:
                    tileOf(scratch.total, head, rows)},
                   rowsOf(scratch.usesTotal, 1, b.getI64Type()));
     overRuns(item, [&](Value from, Value to) {
-      sums.overKeys(from, to, mul(size, index(16)), overBlocks);
+      sums.overKeys(from, to, mul(size, index(16)), overNeeded);
     });
     sums.finish();
     return {m, l, o};

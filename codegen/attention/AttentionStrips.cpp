@@ -90,7 +90,7 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
           ? views.scratch(scratch.packedValues, {features, tiling.keys}, bf16)
           : views.scratch(scratch.packedValues, {tiling.keys / 2, 2 * head},
                           bf16);
-  overRuns(item, [&](Value first, Value last) {
+  auto overBlocks = [&](Value first, Value last) {
     loopOver(first, last, tiling.keys, [&](Value key) {
       Value end = minimum(add(key, index(tiling.keys)), last), kp = k;
       if (packsKeys) {
@@ -105,8 +105,7 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
         Value from = maximum(lowest, key), to = minimum(highest, end);
         from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
                                                 index(tiling.step)));
-        Value count = sub(to, from);
-        auto visit = [&](const AttentionTile &tile) {
+        auto visit = [&](const AttentionTile &tile, Value from, Value count) {
           StripState s = stripState(tile, strip);
           auto scores = TileScoresOp::create(
               b, loc, s.qt, kp, from, count, s.mx, s.s,
@@ -122,9 +121,20 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
                                 s.o, tile.headTile, lanes, atom);
         };
         when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
-             [&] { withSmallest(tiling.rowTiles(), part.rows, visit); });
+             [&] {
+               overTiles(part, from, to, tiling.rowTiles(), tiling.step,
+                         [&](Value from, Value to) {
+                           withSmallest(tiling.rowTiles(), part.rows,
+                                        [&](const AttentionTile &tile) {
+                                          visit(tile, from, sub(to, from));
+                                        });
+                         });
+             });
       });
     });
+  };
+  overRuns(item, [&](Value first, Value last) {
+    overTiles(item, first, last, tiling.rowTiles(), tiling.step, overBlocks);
   });
   overStrips(item, [&](AttentionItem &part, Value strip) {
     StripState s = stripState(tiling.tiles.front(), strip);

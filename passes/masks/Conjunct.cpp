@@ -52,6 +52,20 @@ Row Conjunct::variable(unsigned column) const {
 Row Conjunct::divide(Row dividend, int64_t denominator) {
   unsigned one = constantColumn();
   dividend.resize(std::max<size_t>(dividend.size(), one + 1), 0);
+  // floor((floor(n / a) + c) / m) = floor((n + a c) / (a m)).
+  for (unsigned d = 0; d < divisions.size(); ++d) {
+    Row rest = dividend;
+    if (at(dividend, divisionColumn(d)) != 1)
+      continue;
+    rest[divisionColumn(d)] = rest[one] = 0;
+    int64_t inner = divisions[d].denominator, product;
+    if (llvm::any_of(rest, [](int64_t k) { return k != 0; }) ||
+        llvm::MulOverflow(inner, denominator, product) ||
+        product > maxCoefficient)
+      continue;
+    rest[one] = inner * dividend[one];
+    return divide(add(divisions[d].dividend, rest), product);
+  }
   Row whole = constant(0);
   whole.resize(dividend.size(), 0);
 

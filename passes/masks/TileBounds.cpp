@@ -168,8 +168,72 @@ struct TileProblem {
 };
 } // namespace
 
+namespace {
+/// Which constraints of a disjunct over (q, kv) are hard to bound keys by: a
+/// remainder reads a position twice, within a division and beside it, and a
+/// division of such has no bound either.
+struct HardRows {
+  const Conjunct &c;
+
+  bool readsPosition(const Row &row) const {
+    return row[0] != 0 || row[1] != 0;
+  }
+  /// A division that reads a position through another.
+  bool isNested(unsigned division) const {
+    const Row &dividend = c.divisions[division].dividend;
+    for (unsigned d = 0; d < division; ++d)
+      if (at(dividend, c.divisionColumn(d)) != 0 &&
+          (isNested(d) || readsPosition(c.divisions[d].dividend)))
+        return true;
+    return false;
+  }
+  bool operator()(const Row &row) const {
+    int64_t uses[2] = {row[0] != 0, row[1] != 0};
+    for (unsigned d = 0; d < c.divisions.size(); ++d) {
+      if (at(row, c.divisionColumn(d)) == 0)
+        continue;
+      if (isNested(d))
+        return true;
+      for (unsigned v : {0, 1})
+        uses[v] += c.divisions[d].dividend[v] != 0;
+    }
+    return uses[0] > 1 || uses[1] > 1;
+  }
+};
+
+/// The mask between two sets without hard constraints: all that they might
+/// allow, and none of it. nullopt where there is none.
+std::optional<MaskSet> withoutHardRows(const MaskSet &mask) {
+  IntegerUnion lower = mask.atLeast(), upper = mask.atMost();
+  bool any = false;
+  auto hasHard = [](const Conjunct &c) {
+    return llvm::any_of(c.equalities, HardRows{c}) ||
+           llvm::any_of(c.inequalities, HardRows{c});
+  };
+  llvm::erase_if(lower.disjuncts, hasHard);
+  for (Conjunct &c : upper.disjuncts) {
+    any |= hasHard(c);
+    HardRows hard{c};
+    llvm::erase_if(c.equalities, hard);
+    llvm::erase_if(c.inequalities, hard);
+  }
+  if (!any)
+    return std::nullopt;
+  return MaskSet::between(mask.getContext(), mask.getSymbols(), lower, upper,
+                          "keys at a stride are visited with those between "
+                          "them");
+}
+} // namespace
+
 TileBounds heed::masks::computeTileBounds(const MaskSet &mask,
                                           const TileOptions &options) {
+  if (!options.filters)
+    if (std::optional<MaskSet> simple = withoutHardRows(mask)) {
+      TileBounds bounds = TileProblem(*simple, options).solve();
+      if (!mask.isExact())
+        bounds.reason += "; " + mask.whyNotExact();
+      return bounds;
+    }
   return TileProblem(mask, options).solve();
 }
 

@@ -45,6 +45,19 @@ func.func @cache(%q: !x, %c: !c, %rows: !attn.ragged<token>, %doc: tensor<?xi32,
   // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: keys at a stride are visited with those between them"
   // CHECK-NEXT: %strided =
   %strided = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0, (q - kv) mod 4 == 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"} : !x, !c, !c -> !x
+
+  // A tile of keys may lie between two of a wide stride: it is asked.
+  // CHECK: visits partial [0, q1); of these only tiles of keys that the mask may need, asked of each before it is loaded"
+  // CHECK-NOT: Missed
+  // CHECK: %wide =
+  %wide = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0, (q - kv) mod 128 == 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"} : !x, !c, !c -> !x
+
+  // Windows of an image of 56 columns: the rows of the windows bound the keys, the columns are asked.
+  // CHECK: visits partial [(q0 floordiv 392) * 392, min(((q1 + 391) floordiv 392) * 392, L)); of these only tiles
+  // CHECK: %image =
+  // IR: (s0 floordiv 392) * 392
+  %image = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>)
+      mask <(q, kv) : "(q floordiv 56) floordiv 7 - (kv floordiv 56) floordiv 7 == 0, (q mod 56) floordiv 7 - (kv mod 56) floordiv 7 == 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"} : !x, !c, !c -> !x
   return %causal, %all, %window, %first, %documents, %strided : !x, !x, !x, !x, !x, !x
 }
 

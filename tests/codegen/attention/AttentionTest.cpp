@@ -105,6 +105,33 @@ TEST_CASE("masks with and without tile bounds", "[attention]") {
         calls}});
 }
 
+TEST_CASE("key tiles that are asked for", "[attention]") {
+  std::vector<std::vector<Lengths>> calls = {
+      batch(1, 150, 150), batch(2, 40, 300), batch(2, 1, 400)};
+  std::vector<std::vector<Lengths>> cached = {
+      {{5, 0, 7}, {1, 0, 100}, {200, 0, 0}},
+      {{1, 0, 3000}},
+      {{33, 0, 264}, {2, 0, 1}}};
+  Shape shape{Layout::HeadsMajor, 2, 2, 32}, ofCache{Layout::Cached, 4, 2, 16};
+  Rule stride = asked(" : \"q - kv >= 0, (q - kv) mod 100 == 0\"",
+                      [](int64_t q, int64_t kv, int64_t) {
+                        return kv <= q && (q - kv) % 100 == 0;
+                      }),
+       windows = asked(" : \"q floordiv 70 - kv floordiv 70 == 0, (q mod 14) "
+                       "floordiv 7 - (kv mod 14) floordiv 7 == 0\"",
+                       [](int64_t q, int64_t kv, int64_t) {
+                         return q / 70 == kv / 70 && q % 14 / 7 == kv % 14 / 7;
+                       }),
+       columns = asked(" : \"q floordiv 40 - kv floordiv 40 == 0\" or \"q mod "
+                       "40 - kv mod 40 == 0\"",
+                       [](int64_t q, int64_t kv, int64_t) {
+                         return q / 40 == kv / 40 || q % 40 == kv % 40;
+                       });
+  run({{shape, windows, calls},
+       {shape, columns, calls},
+       {ofCache, stride, cached}});
+}
+
 TEST_CASE("grouped heads in every layout", "[attention]") {
   std::vector<Case> cases;
   for (Layout layout : {Layout::HeadsMajor, Layout::RowsMajor, Layout::Ragged,

@@ -96,6 +96,14 @@ inline Rule masked(std::string text,
   rule.allows = std::move(allows);
   return rule;
 }
+/// A mask whose loops run over all keys, of which the kernel asks by tiles.
+inline Rule asked(std::string text,
+                  std::function<bool(int64_t, int64_t, int64_t)> allows) {
+  Rule rule = masked(std::move(text), std::move(allows));
+  rule.bounds = "#attn.tile_bounds<exact = false, [#attn.tile_loop<partial, "
+                "from ()[s0, s1, s2] -> (0) to ()[s0, s1, s2] -> (s2)>]>";
+  return rule;
+}
 inline Rule documents() {
   Rule rule;
   rule.mask =

@@ -1,0 +1,278 @@
+//===- TileTest.h - Whether a tile may hold a pair that a mask allows -----===//
+//
+// For queries q0 <= q < q1 and keys k0 <= kv < k1 each constraint of a mask
+// lies in a range, which interval arithmetic finds with a few integer
+// operations. A tile whose range misses what the constraint asks, in each
+// disjunct, holds no allowed pair. That is sound for every mask, and for one
+// constraint on a variable or a difference exact: (q - kv) mod m == 0 asks
+// whether a multiple of m lies between the ends.
+//
+// The same code runs on numbers here, and as IR in the kernel: `Arithmetic` has
+//   constant(n) add(x, y) times(x, n) floorDiv(x, n) minimum(x, y)
+//   maximum(x, y) lessEqual(x, y) equal(x, y) both(x, y) either(x, y)
+//   select(c, x, y)
+// on its `Value` and `Truth`.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "ir/Attn.h"
+
+namespace heed::attn {
+
+template <typename Arithmetic> class TileTest {
+public:
+  using Value = typename Arithmetic::Value;
+  using Truth = typename Arithmetic::Truth;
+  using Symbols = llvm::ArrayRef<std::optional<Value>>;
+
+  /// `symbols`: the mask's; none for what is looked up per token.
+  TileTest(Arithmetic &a, MaskAttr mask, Symbols symbols)
+      : a(a), mask(mask), symbols(symbols) {}
+
+  /// May a pair of q0 <= q < q1, k0 <= kv < k1 be allowed? `leastKeys` are
+  /// known to be among them: what they always meet costs nothing.
+  Truth mayMeet(Value q0, Value q1, Value k0, Value k1, int64_t leastKeys) {
+    Truth any = a.truth(false);
+    for (const Part &queries : parts({q0, a.add(q1, a.constant(-1)), 0}, 0))
+      for (const Part &keys :
+           parts({k0, a.add(k1, a.constant(-1)), leastKeys - 1}, 1)) {
+        ranges[0] = queries.range;
+        ranges[1] = keys.range;
+        Truth exists = a.both(queries.exists, keys.exists);
+        any = a.either(any, a.both(exists, anyDisjunct()));
+      }
+    return any;
+  }
+
+private:
+  /// Values from low to high; high - low is at least `width`.
+  struct Range {
+    Value low, high;
+    int64_t width;
+  };
+  using MaybeRange = std::optional<Range>; // none: any value
+
+  Truth anyDisjunct() {
+    Truth any = a.truth(false);
+    for (mlir::IntegerSet set : mask.getDisjuncts()) {
+      Truth all = a.truth(true);
+      for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+        all = a.both(all, set.isEq(i) ? mayBeZero(set.getConstraint(i))
+                                      : mayBePositive(set.getConstraint(i)));
+      any = a.either(any, all);
+    }
+    return any;
+  }
+
+  struct Part {
+    Range range;
+    Truth exists;
+  };
+  /// The range of a position, cut where the largest of its remainders begins
+  /// again: the remainders of each part are a range as well.
+  llvm::SmallVector<Part> parts(Range range, unsigned dim) {
+    auto [offset, period] = remainderOf(dim);
+    MaybeRange by = offset ? rangeOf(offset) : std::nullopt;
+    if (!by || range.width >= period)
+      return {{range, a.truth(true)}};
+    Value turns = a.floorDiv(a.add(range.low, by->low), period);
+    Value cut = a.add(a.times(a.add(turns, a.constant(1)), period),
+                      a.times(by->low, -1));
+    Value before = a.add(cut, a.constant(-1));
+    Truth isCut = a.lessEqual(cut, range.high);
+    return {
+        {{range.low, a.select(isCut, before, range.high), 0}, a.truth(true)},
+        {{cut, range.high, 0}, isCut}};
+  }
+
+  /// c and m of the largest m of all (position + c) mod m that stand beside
+  /// something else: alone a remainder is exact.
+  std::pair<mlir::AffineExpr, int64_t> remainderOf(unsigned dim) {
+    mlir::AffineExpr offset,
+        position = mlir::getAffineDimExpr(dim, mask.getContext());
+    int64_t period = 0;
+    auto look = [&](mlir::AffineExpr part) {
+      auto [x, m] = asMod(part);
+      if (m <= period)
+        return;
+      mlir::AffineExpr rest =
+          mlir::simplifyAffineExpr(x - position, 2, symbols.size());
+      if (!rest.isFunctionOfDim(0) && !rest.isFunctionOfDim(1))
+        std::tie(offset, period) = std::pair(rest, m);
+    };
+    for (mlir::IntegerSet set : mask.getDisjuncts())
+      for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+        if (mlir::AffineExpr expr = set.getConstraint(i);
+            set.isEq(i) ? !asMultiple(expr).second : !isRemainder(expr))
+          expr.walk(look);
+    return {offset, period};
+  }
+
+  /// x mod m + c, or c - x mod m.
+  static bool isRemainder(mlir::AffineExpr expr) {
+    auto sum = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
+    if (sum && expr.getKind() == mlir::AffineExprKind::Add &&
+        llvm::isa<mlir::AffineConstantExpr>(sum.getRHS()))
+      expr = sum.getLHS();
+    return asMod(expr).second || asMod(expr * -1).second;
+  }
+
+  static std::pair<mlir::AffineExpr, int64_t> asMod(mlir::AffineExpr e) {
+    auto binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(e);
+    if (binary && e.getKind() == mlir::AffineExprKind::Mod)
+      if (auto m = llvm::dyn_cast<mlir::AffineConstantExpr>(binary.getRHS()))
+        return {binary.getLHS(), m.getValue()};
+    return {{}, 0};
+  }
+
+  Truth mayBePositive(mlir::AffineExpr expr) {
+    MaybeRange range = rangeOf(expr);
+    return range ? a.lessEqual(a.constant(0), range->high) : a.truth(true);
+  }
+
+  Truth mayBeZero(mlir::AffineExpr expr) {
+    if (auto [dividend, divisor] = asMultiple(expr); divisor) {
+      // x mod m == 0 for some x from low to high.
+      MaybeRange range = rangeOf(dividend);
+      if (!range || range->width >= divisor - 1)
+        return a.truth(true);
+      Value last = a.times(a.floorDiv(range->high, divisor), divisor);
+      return a.lessEqual(range->low, last);
+    }
+    MaybeRange range = rangeOf(expr);
+    if (!range)
+      return a.truth(true);
+    return a.both(a.lessEqual(range->low, a.constant(0)),
+                  a.lessEqual(a.constant(0), range->high));
+  }
+
+  /// x and m where `expr == 0` says that m divides x: x mod m - c, or
+  /// x mod m - y mod m.
+  std::pair<mlir::AffineExpr, int64_t> asMultiple(mlir::AffineExpr expr) {
+    auto [x, m] = asMod(expr);
+    if (m)
+      return {x, m};
+    auto sum = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
+    if (!sum || expr.getKind() != mlir::AffineExprKind::Add)
+      return {{}, 0};
+    mlir::AffineExpr first = sum.getLHS(), second = sum.getRHS();
+    if (auto c = llvm::dyn_cast<mlir::AffineConstantExpr>(second)) {
+      bool negative = !asMod(first).second;
+      auto [x, m] = asMod(negative ? first * -1 : first);
+      int64_t remainder = negative ? c.getValue() : -c.getValue();
+      if (m && remainder >= 0 && remainder < m)
+        return {x - remainder, m};
+      return {{}, 0};
+    }
+    if (!asMod(first).second)
+      std::swap(first, second);
+    auto [positive, m1] = asMod(first);
+    auto [negated, m2] = asMod(second * -1);
+    if (m1 && m1 == m2)
+      return {mlir::simplifyAffineExpr(positive - negated, 2, symbols.size()),
+              m1};
+    return {{}, 0};
+  }
+
+  MaybeRange rangeOf(mlir::AffineExpr expr) {
+    if (auto c = llvm::dyn_cast<mlir::AffineConstantExpr>(expr))
+      return Range{a.constant(c.getValue()), a.constant(c.getValue()), 0};
+    if (auto dim = llvm::dyn_cast<mlir::AffineDimExpr>(expr))
+      return ranges[dim.getPosition()];
+    if (auto symbol = llvm::dyn_cast<mlir::AffineSymbolExpr>(expr)) {
+      std::optional<Value> value = symbols[symbol.getPosition()];
+      return value ? MaybeRange(Range{*value, *value, 0}) : std::nullopt;
+    }
+    auto binary = llvm::cast<mlir::AffineBinaryOpExpr>(expr);
+    MaybeRange left = rangeOf(binary.getLHS());
+    if (!left)
+      return std::nullopt;
+    if (expr.getKind() == mlir::AffineExprKind::Add) {
+      MaybeRange right = rangeOf(binary.getRHS());
+      if (!right)
+        return std::nullopt;
+      return Range{a.add(left->low, right->low), a.add(left->high, right->high),
+                   left->width + right->width};
+    }
+    auto constant = llvm::dyn_cast<mlir::AffineConstantExpr>(binary.getRHS());
+    if (!constant)
+      return std::nullopt;
+    int64_t n = constant.getValue();
+    switch (expr.getKind()) {
+    case mlir::AffineExprKind::Mul:
+      if (n < 0)
+        std::swap(left->low, left->high);
+      return Range{a.times(left->low, n), a.times(left->high, n),
+                   std::abs(n) * left->width};
+    case mlir::AffineExprKind::CeilDiv: {
+      Value up = a.constant(n - 1);
+      left = Range{a.add(left->low, up), a.add(left->high, up), left->width};
+      [[fallthrough]];
+    }
+    case mlir::AffineExprKind::FloorDiv:
+      return Range{a.floorDiv(left->low, n), a.floorDiv(left->high, n),
+                   left->width / n};
+    default: { // mod: all remainders where the range passes a multiple
+      Value least = a.constant(0), most = a.constant(n - 1);
+      if (left->width >= n - 1)
+        return Range{least, most, n - 1};
+      Value first = a.floorDiv(left->low, n), last = a.floorDiv(left->high, n);
+      Truth passes = a.lessEqual(a.add(first, a.constant(1)), last);
+      auto remainder = [&](Value x, Value quotient) {
+        return a.add(x, a.times(quotient, -n));
+      };
+      return Range{a.select(passes, least, remainder(left->low, first)),
+                   a.select(passes, most, remainder(left->high, last)), 0};
+    }
+    }
+  }
+
+  Arithmetic &a;
+  MaskAttr mask;
+  Symbols symbols;
+  MaybeRange ranges[2];
+};
+
+/// On numbers of which some may be unknown.
+struct KnownArithmetic {
+  using Value = std::optional<int64_t>;
+  using Truth = std::optional<bool>;
+  Value constant(int64_t n) { return n; }
+  Truth truth(bool yes) { return yes; }
+  Value add(Value x, Value y) { return x && y ? Value(*x + *y) : Value(); }
+  Value times(Value x, int64_t n) { return x ? Value(*x * n) : Value(); }
+  Value floorDiv(Value x, int64_t n) {
+    return x ? Value(llvm::divideFloorSigned(*x, n)) : Value();
+  }
+  Truth lessEqual(Value x, Value y) {
+    return x && y ? Truth(*x <= *y) : Truth();
+  }
+  Truth both(Truth x, Truth y) {
+    if ((x && !*x) || (y && !*y))
+      return false;
+    return x && y ? Truth(true) : Truth();
+  }
+  Truth either(Truth x, Truth y) {
+    if ((x && *x) || (y && *y))
+      return true;
+    return x && y ? Truth(false) : Truth();
+  }
+  Value select(Truth c, Value x, Value y) { return c ? *c ? x : y : Value(); }
+};
+
+/// Whether a kernel with tiles of `keys` keys asks TileTest before it visits
+/// one: the tile loops are not exact, and a tile may lie where the mask's
+/// divisions forbid all of it.
+bool asksTiles(MaskAttr mask, TileBoundsAttr bounds, int64_t keys);
+
+/// Keys that are asked for at once where none is needed.
+inline constexpr int64_t kMostKeysAsked = 128;
+
+/// How many of the keys [from, to) are visited in tiles of `keys` where
+/// mayMeet(k0, k1) tells of a tile: from the first key that may be needed,
+/// whole tiles up to one that is not, and so on.
+int64_t countVisitedKeys(int64_t from, int64_t to, int64_t keys,
+                         llvm::function_ref<bool(int64_t, int64_t)> mayMeet);
+
+} // namespace heed::attn
