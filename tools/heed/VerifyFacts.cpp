@@ -18,6 +18,10 @@ using namespace mlir;
 using masks::FlowGraph;
 using masks::Verdict;
 
+/// Of one step of a receptive field, of which a stack has many. What is not
+/// found in it is said to be so.
+static constexpr int64_t FieldAllowance = masks::Exact::defaultAllowance / 16;
+
 static Fact::Verdict of(Verdict verdict) {
   return verdict == Verdict::Holds   ? Fact::Proved
          : verdict == Verdict::Fails ? Fact::Fails
@@ -107,7 +111,8 @@ void ModelFacts::proveOutputs() {
       add(fact, started);
       for (const EntryFlow::Source &source : entry.sources) {
         started = now();
-        auto reads = entry.graph.between(output.node, source.node);
+        auto reads =
+            entry.graph.between(output.node, source.node, FieldAllowance);
         if (reads)
           add({output.name, "reads", Fact::Found,
                entry.graph.getNodes()[source.node].name + " " +
@@ -126,7 +131,7 @@ void ModelFacts::proveOutputs() {
     }
     for (const EntryFlow::Layer *layer : distinct) {
       double started = now();
-      auto reads = entry.graph.between(layer->out, layer->in);
+      auto reads = entry.graph.between(layer->out, layer->in, FieldAllowance);
       add({fold(names[func::FuncOp(layer->function)]), "reads", Fact::Found,
            reads ? printed(masks::computeReceptiveField(*reads)) : "nothing",
            entry.graph.getNodes()[layer->out].at},
