@@ -35,7 +35,7 @@ static void printBounds(llvm::raw_ostream &os, const char *function,
                         AffineMap map, ArrayRef<std::string> names,
                         int64_t offset = 0) {
   if (map.getNumResults() == 0)
-    os << "unbounded";
+    os << (llvm::StringRef(function) == "max" ? "-∞" : "∞");
   if (map.getNumResults() > 1)
     os << function << "(";
   llvm::interleave(

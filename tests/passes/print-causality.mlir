@@ -100,10 +100,10 @@ func.func @shifts(%x: !x {attn.name = "x"})
 // CHECK-LABEL: @mixes
 // CHECK-NEXT: norm: not causal: norm[0] can see x[1]
 // CHECK-NEXT: [[@LINE+6]]:8: row 0 reads row 1 here
-// CHECK-NEXT: row out reads x: [0, unbounded)
+// CHECK-NEXT: row out reads x: [0, ∞)
 // CHECK-NEXT: other: not causal: other[0] can see x[1]
 // CHECK-NEXT: [[@LINE+5]]:8: row 0 reads row 1 here
-// CHECK-NEXT: row out reads x: [0, unbounded)
+// CHECK-NEXT: row out reads x: [0, ∞)
 func.func @mixes(%x: !x {attn.name = "x"}) -> (!x {attn.name = "norm"}, !x {attn.name = "other"}) {
   %n = attn.norm rms %x {eps = 1.0e-5 : f64} : !x
   // Without a declaration nothing is believed.
@@ -121,7 +121,7 @@ func.func @mixes(%x: !x {attn.name = "x"}) -> (!x {attn.name = "norm"}, !x {attn
 // CHECK-NEXT: y: not causal: y[0] can see x[1]
 // CHECK-NEXT: [[@LINE+5]]:8: row 0 reads row 0 here
 // CHECK-NEXT: [[@LINE+3]]:8: row 0 reads row 1 here
-// CHECK-NEXT: row out reads x: [0, unbounded)
+// CHECK-NEXT: row out reads x: [0, ∞)
 func.func @pools(%x: !x {attn.name = "x"}, %rows: !attn.ragged<token>) -> (!x {attn.name = "y"}) {
   %p = attn.pool mean %x rows(%rows : !attn.ragged<token>) : !x -> !p
   %b = "test.broadcast"(%p) : (!p) -> !x

@@ -12,7 +12,7 @@ func.func @rows(%x: !x, %q: !q, %k: !k, %doc: tensor<?xi32, #attn.axes<[token]>>
   // CHECK-NEXT: %strict =
   %strict = attn.attention %x, %x, %x mask <(q, kv) : "q - kv - 4 >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "token"} : !x, !x, !x -> !x
   // Queries behind the last key and its window, whatever the lengths.
-  // CHECK: Remark="rows [L + 7, unbounded) see no key: they yield zeros"
+  // CHECK: Remark="rows [L + 7, ∞) see no key: they yield zeros"
   // CHECK-NEXT: %beyond =
   %beyond = attn.attention %q, %k, %k mask <(q, kv) : "q - kv >= 0, kv - q + 7 >= 0"> {scale = 0.125, q_axis = "q", kv_axis = "kv"} : !q, !k, !k -> !q
   // CHECK: [Missed] row-coverage | Category:attn | Remark="not proved, d is looked up per token

@@ -136,8 +136,7 @@ TEST_CASE("flows in words") {
         "[max(out - W * 6 + 6, 0), out + 1)");
   CHECK(print(computeReceptiveField(identityFlow(&context))) ==
         "[out, out + 1)");
-  CHECK(print(computeReceptiveField(everythingFlow(&context))) ==
-        "[0, unbounded)");
+  CHECK(print(computeReceptiveField(everythingFlow(&context))) == "[0, ∞)");
 
   // A residual, and a window that meets another symbol.
   CHECK(print(computeCausality(unite(causal, identityFlow(&context)))) ==
@@ -195,5 +194,5 @@ TEST_CASE("flows that cost too much are between nothing and everything") {
   CHECK(print(computeCausality(flow)) ==
         "not proved causal, the composition of masks is too complex");
   CHECK(print(computeReceptiveField(flow)) ==
-        "[0, unbounded) (at most; the composition of masks is too complex)");
+        "[0, ∞) (at most; the composition of masks is too complex)");
 }

@@ -299,8 +299,7 @@ TEST_CASE("proofs in words") {
   CHECK(print(computeRowCoverage(strict, {.amongKeys = true})) ==
         "rows [0, 1) see no key");
   CHECK(print(computeRowCoverage(mask({"q - kv >= 0, kv - q + W - 1 >= 0"}),
-                                 {})) ==
-        "rows [L + W - 1, unbounded) see no key");
+                                 {})) == "rows [L + W - 1, ∞) see no key");
 
   CHECK(print(computeCausality(causal)) == "causal");
   CHECK(print(computeCausality(prefix)) ==
