@@ -113,8 +113,11 @@ void AttentionItems::findSpans(AttentionItem &item) {
 }
 
 Value AttentionItems::isFew(AttentionItem &item) {
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, item.rows,
-                               index(few->rows));
+  auto atMost = [&](Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, x, y);
+  };
+  return both(atMost(item.rows, index(few->rows)),
+              atMost(index(tiling.lanes), item.segment.keyLength));
 }
 
 AttentionItem AttentionItems::spanOf(AttentionItem &item, Value i) {

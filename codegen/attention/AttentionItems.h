@@ -37,6 +37,7 @@ struct AttentionItems : IndexCode {
   /// Keys visited, plus what each span costs by itself; for each strip.
   Value cost(const AttentionItem &item);
 
+  /// Whether keys may be in lanes: rows are few, keys fill a vector.
   Value isFew(AttentionItem &item);
   /// Span `i` of an item.
   AttentionItem spanOf(AttentionItem &item, Value i);
@@ -72,6 +73,12 @@ struct AttentionItems : IndexCode {
                  llvm::ArrayRef<AttentionTile> tiles, int64_t step,
                  llvm::function_ref<void(Value from, Value to)> body);
 
+  /// Whether the mask forbids pairs that an item visits.
+  bool isMasked() {
+    return tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
+             return !loop.getFull();
+           });
+  }
   bool hasRule() { return !op.getScore().empty(); }
   Value firstHead(AttentionItem &item) {
     return mul(item.headIndex, index(group));

@@ -1,9 +1,9 @@
 //===- AttentionKernel.cpp - The kernel of one attention, in tiled form ---===//
 #include "codegen/attention/AttentionKernel.h"
+#include "codegen/attention/AttentionFewRows.h"
 #include "codegen/attention/AttentionRules.h"
 #include "codegen/attention/AttentionStrips.h"
 #include "codegen/attention/KeySpans.h"
-#include "codegen/attention/KeysInLanes.h"
 #include "codegen/attention/LongRows.h"
 #include "ir/Axes.h"
 
@@ -20,19 +20,17 @@ public:
   void emitCompute() {
     findTotal();
     overItems(index(0), [&](AttentionItem &item, Value before) {
-      return overSpans(
-          item, before, [&](AttentionItem &span, Value i, Value before) {
-            Value mine = equal(owner(before, cost(span)), thread);
-            when(mine, [&] {
-              if (!few)
-                return computeWith(item, tiling.tiles);
-              when(
-                  isFew(item), [&] { computeSpan(item, span, i); },
-                  [&] {
-                    computeWith(item, ArrayRef(tiling.tiles).drop_back());
-                  });
-            });
-          });
+      return overSpans(item, before,
+                       [&](AttentionItem &span, Value i, Value before) {
+                         Value mine = equal(owner(before, cost(span)), thread);
+                         when(mine, [&] {
+                           if (!few)
+                             return computeWith(item, tiling.rowTiles());
+                           when(
+                               isFew(item), [&] { computeSpan(item, span, i); },
+                               [&] { computeWith(item, tiling.rowTiles()); });
+                         });
+                       });
     });
   }
 
@@ -46,7 +44,7 @@ public:
       when(both(equal(first, thread), shared), [&] {
         TileCode c(b, loc, tiling.lanes);
         RowState state = ownState();
-        clearState(c, state);
+        clearState(c, state, item.rows);
         overSpans(
             item, before, [&](AttentionItem &span, Value i, Value before) {
               Value from = owner(before, cost(span));
@@ -54,9 +52,9 @@ public:
                   b, loc, arith::CmpIPredicate::ne, from, first);
               Value away = mul(sub(from, thread),
                                views.get(AttentionArgKind::ScratchStride));
-              joinState(c, slot(i, goesOn, away), state);
+              joinState(c, slot(i, goesOn, away), state, item.rows);
             });
-        storeState(item);
+        storeFewRows(*this, item);
       });
       return add(before, cost(item));
     });
@@ -88,7 +86,7 @@ private:
   /// One span of an item of few rows: its state goes to the span's slot.
   /// Whoever has all spans of an item joins them at once.
   void computeSpan(AttentionItem &item, AttentionItem &span, Value i) {
-    runTile(span, *few, equal(i, index(0)));
+    computeFewRows(*this, span, equal(i, index(0)));
     Value first = firstOwner(item, item.before),
           last = lastOwner(item, item.before);
     TileCode c(b, loc, tiling.lanes);
@@ -96,20 +94,20 @@ private:
         arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, first, thread);
     Value alone = both(equal(item.spans, index(1)), equal(first, last));
     when(
-        alone, [&] { storeState(item); },
+        alone, [&] { storeFewRows(*this, item); },
         [&] {
-          copyState(c, ownState(), slot(i, goesOn, index(0)));
+          copyState(c, ownState(), slot(i, goesOn, index(0)), item.rows);
           Value isLast = equal(i, sub(item.spans, index(1)));
           when(both(isLast, equal(first, last)), [&] {
             RowState state = ownState();
-            clearState(c, state);
-            scf::ForOp::create(b, loc, index(0), item.spans, index(1),
-                               ValueRange{},
-                               [&](OpBuilder &, Location, Value j, ValueRange) {
-                                 joinState(c, slot(j, goesOn, index(0)), state);
-                                 scf::YieldOp::create(b, loc);
-                               });
-            storeState(item);
+            clearState(c, state, item.rows);
+            scf::ForOp::create(
+                b, loc, index(0), item.spans, index(1), ValueRange{},
+                [&](OpBuilder &, Location, Value j, ValueRange) {
+                  joinState(c, slot(j, goesOn, index(0)), state, item.rows);
+                  scf::YieldOp::create(b, loc);
+                });
+            storeFewRows(*this, item);
           });
         });
   }
@@ -122,19 +120,7 @@ private:
                        add(region, mul(i, index(slots.slotBytes))));
     return slots.at(b, loc, views.get(AttentionArgKind::Scratch), offset);
   }
-  RowState ownState() {
-    int64_t width = llvm::alignTo(head, tiling.lanes);
-    return {views.scratch(scratch.m, {few->rows}),
-            views.scratch(scratch.l, {few->rows}),
-            views.scratch(scratch.out, {few->rows, width})};
-  }
-  void storeState(AttentionItem &item) {
-    RowState state = ownState();
-    Value out = views.outputs(item.segment, firstHead(item), group);
-    TileStoreOp::create(b, loc, state.o, state.l, out, item.row, item.rows,
-                        tiling.lanes)
-        ->setAttr(kKeysInLanes, b.getUnitAttr());
-  }
+  RowState ownState() { return stateOfFewRows(*this); }
 
   void computeWith(AttentionItem &item, ArrayRef<AttentionTile> tiles) {
     if (tiling.isPacked())
@@ -159,19 +145,14 @@ private:
   }
 
   /// The state of a tile after the item's keys: the smallest of `tiles`, in the
-  /// memory of the first. Sinks count `withSinks`, where that is given.
-  RowState runTile(AttentionItem &item, ArrayRef<AttentionTile> tiles,
-                   Value withSinks = {}) {
-    bool keysInLanes = tiles.front().keysInLanes;
+  /// memory of the first.
+  RowState runTile(AttentionItem &item, ArrayRef<AttentionTile> tiles) {
     int64_t rows = tiles.front().rows, lanes = tiling.lanes;
     Value first = firstHead(item);
     Value q = views.queries(item.segment, first, group);
     auto [keys, values] = views.keysAndValues(item.segment, keyHead(item));
     Value k = keys, v = values; // lambdas capture no binding
     auto tileOf = [&](int64_t offset, int64_t size, int64_t rows) {
-      if (keysInLanes)
-        return views.scratch(
-            offset, {rows, static_cast<int64_t>(llvm::alignTo(size, lanes))});
       return views.scratch(offset, {size, rows});
     };
     auto rowsOf = [&](int64_t offset, int64_t rows, Type type = {}) {
@@ -181,33 +162,21 @@ private:
           o = tileOf(scratch.out, head, rows);
     Value m = rowsOf(scratch.m, rows), l = rowsOf(scratch.l, rows);
     // Scores are in units of log 2; a score rule sees them in their own units.
-    auto mark = [&](Operation *made) {
-      if (keysInLanes)
-        made->setAttr(kKeysInLanes, b.getUnitAttr());
-    };
     double scale = op.getScale().convertToDouble() * (hasRule() ? 1 : kLog2E);
-    mark(TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, qt,
-                                   llvm::APFloat(scale), lanes));
+    TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, qt,
+                              llvm::APFloat(scale), lanes);
     Value positions;
     if (hasRule() || !op.getMask().allowsAll()) {
       positions = rowsOf(scratch.positions, rows, b.getI32Type());
-      mark(TilePositionsOp::create(b, loc, item.row, item.rows,
-                                   item.segment.past, group, positions, lanes));
+      TilePositionsOp::create(b, loc, item.row, item.rows, item.segment.past,
+                              group, positions, lanes);
     }
     Value sinks = op.getSinks() ? views.sinks(first, group) : Value();
-    auto start = [&](Value sinks) {
-      mark(TileStartOp::create(b, loc, m, rowsOf(scratch.mx, rows), l, o, sinks,
-                               sinks ? item.row : Value(), lanes));
-    };
-    if (sinks && withSinks)
-      when(withSinks, [&] { start(sinks); }, [&] { start({}); });
-    else
-      start(sinks);
+    TileStartOp::create(b, loc, m, rowsOf(scratch.mx, rows), l, o, sinks,
+                        sinks ? item.row : Value(), lanes);
 
     SmallVector<Value> full = fullRanges(item);
-    bool masked = tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {
-                    return !loop.getFull();
-                  });
+    bool masked = isMasked();
     auto block = [&](const AttentionTile &tile, Value key, Value count) {
       auto state = [&](int64_t offset) { return rowsOf(offset, tile.rows); };
       Value s = tileOf(scratch.scores, tile.keys, tile.rows),
@@ -219,17 +188,16 @@ private:
           b, loc, firstColumns(qt, tile.rows), k, key, count, mx, s,
           masked ? full : SmallVector<Value>(), where, Value(), tile.keyTile,
           lanes, StringAttr(), FloatAttr());
-      mark(scores);
       if (hasRule())
         emitRule(scores.getMap(), *this, item);
       if (masked)
         emitMask(scores.getMask(), *this, item);
-      mark(TileSoftmaxOp::create(b, loc, s, count, state(scratch.m), mx,
-                                 state(scratch.l), alpha, Value(), tile.keyTile,
-                                 lanes, FloatAttr()));
-      mark(TileCombineOp::create(b, loc, s, v, key, count, alpha,
-                                 firstColumns(o, tile.rows), tile.headTile,
-                                 lanes, StringAttr()));
+      TileSoftmaxOp::create(b, loc, s, count, state(scratch.m), mx,
+                            state(scratch.l), alpha, Value(), tile.keyTile,
+                            lanes, FloatAttr());
+      TileCombineOp::create(b, loc, s, v, key, count, alpha,
+                            firstColumns(o, tile.rows), tile.headTile, lanes,
+                            StringAttr());
     };
     Value size = blockKeys(tiles, item.rows);
     auto overBlocks = [&](Value from, Value to) {
@@ -243,11 +211,6 @@ private:
     auto overNeeded = [&](Value from, Value to) {
       overTiles(item, from, to, tiles, 1, overBlocks);
     };
-    // The keys of few rows come in spans already.
-    if (keysInLanes) {
-      overRuns(item, overNeeded);
-      return {m, l, o};
-    }
     LongRows sums(TileCode(b, loc, lanes), {m, l, o},
                   {rowsOf(scratch.totalM, rows), rowsOf(scratch.totalL, rows),
                    tileOf(scratch.total, head, rows)},

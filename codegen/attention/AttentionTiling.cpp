@@ -2,6 +2,7 @@
 #include "codegen/attention/AttentionTiling.h"
 #include "codegen/AmxTiles.h"
 #include "codegen/attention/KeySpans.h"
+#include "codegen/attention/KeysInLanes.h"
 #include "ir/Axes.h"
 #include "ir/Bands.h"
 #include "ir/Grouping.h"
@@ -61,20 +62,31 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
     tiling.tiles.push_back(tileOf(vectors, largest.keys));
-  // One query of each grouped head: decode.
-  if (head >= lanes && tiling.group <= lanes / 2 && !hasBf16(op)) {
-    int64_t features =
-        std::max<int64_t>(accumulators / tiling.group, 1) * lanes;
-    int64_t keys = llvm::alignTo(largest.keys, lanes);
+  // Few rows would leave most lanes of a vector idle. With an atom of bf16 that
+  // pays for one query of each grouped head (decode) alone.
+  int64_t group = tiling.group;
+  if (head < lanes || group > lanes / 2 || hasBf16(op))
+    return tiling;
+  for (int64_t rows : {lanes * 3 / 4, lanes / 2, lanes / 4, group}) {
+    bool forDecode = rows == group, forMore = !packs && rows >= 2 * group;
+    if (!(forDecode || forMore) || tiling.tiles.back().rows == rows)
+      continue;
+    // A power of two, as a whole vector of keys is.
+    int64_t keyTile = std::min<int64_t>(
+        lanes, llvm::bit_floor<uint64_t>(accumulators /
+                                         RowVectors(rows, lanes).vectors));
+    int64_t features = std::max<int64_t>(accumulators / rows, 1) * lanes;
     tiling.tiles.push_back(
-        {tiling.group, lanes, features, keys, /*keysInLanes=*/true});
+        {rows, keyTile, features,
+         static_cast<int64_t>(llvm::alignTo(largest.keys, lanes)),
+         /*keysInLanes=*/true});
   }
   return tiling;
 }
 
 ArrayRef<AttentionTile> AttentionTiling::rowTiles() const {
-  ArrayRef<AttentionTile> all = tiles;
-  return all.back().keysInLanes ? all.drop_back() : all;
+  return ArrayRef(tiles).take_while(
+      [](const AttentionTile &tile) { return !tile.keysInLanes; });
 }
 
 AttentionScratch::AttentionScratch(AttentionOp op,
@@ -84,11 +96,17 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   int64_t queryBytes = tiling.isPacked() ? tiling.depth * rows / 2 : 0,
           packedBytes =
               tiling.isPacked() ? llvm::alignTo(tiling.keys, 32) * 2 : 0;
-  if (!tiling.isPacked() || tiling.tiles.back().keysInLanes)
-    queryBytes = std::max(queryBytes, head * rows);
+  if (!tiling.isPacked())
+    queryBytes = head * rows;
+  for (const AttentionTile &tile : tiling.fewTiles()) {
+    auto [steps, width] = RowVectors(tile.rows, tiling.lanes).sizes(head);
+    queryBytes = std::max<int64_t>(queryBytes, steps * width * sizeof(float));
+  }
   int64_t scoreBytes = 0;
   for (const AttentionTile &tile : tiling.tiles)
-    scoreBytes = std::max(scoreBytes, tile.keys * tile.rows * 4);
+    scoreBytes = std::max(scoreBytes,
+                          (tile.keys + (tile.keysInLanes ? tiling.lanes : 0)) *
+                              tile.rows * 4);
   int64_t loops =
       op.getTileBounds() ? op.getTileBounds()->getLoops().size() : 1;
   bytes = 0;

@@ -32,8 +32,11 @@ struct AttentionTiling {
   int64_t step;  // keys of one issue of the second product
   bool isPacked() const { return atom != "fma_f32"; }
   bool onTiles() const { return atom.starts_with("amx"); }
-  /// The tiles that rows in lanes use.
+  /// The tiles that keep rows in lanes, and those for few rows.
   llvm::ArrayRef<AttentionTile> rowTiles() const;
+  llvm::ArrayRef<AttentionTile> fewTiles() const {
+    return llvm::ArrayRef(tiles).drop_front(rowTiles().size());
+  }
   /// Rows of a query tile.
   int64_t rows() const { return tiles.front().rows * strips; }
 
@@ -41,9 +44,10 @@ struct AttentionTiling {
   /// or the score rule depends on the head.
   int64_t group;
 
-  /// The tile for few rows, whose keys threads share; null where there is none.
+  /// The largest tile for few rows, whose keys threads share; null where there
+  /// is none.
   const AttentionTile *fewRows() const {
-    return tiles.back().keysInLanes ? &tiles.back() : nullptr;
+    return fewTiles().empty() ? nullptr : &fewTiles().front();
   }
 
   static AttentionTiling choose(AttentionOp op, TargetAttr target);

@@ -31,49 +31,54 @@ RowState SpanSlots::at(OpBuilder &b, Location loc, Value scratch,
           view(sumsBytes(rows), {rows, width})};
 }
 
-/// Calls body for each vector of o.
-static void eachVector(const TileCode &c, const RowState &state, int64_t row,
+/// Calls body for each vector of a row of o.
+static void eachVector(const TileCode &c, const RowState &state, Value row,
                        llvm::function_ref<void(ArrayRef<Value> at)> body) {
   int64_t width = cast<MemRefType>(state.o.getType()).getDimSize(1);
   for (int64_t d = 0; d < width; d += c.lanes)
-    body({c.index(row), c.index(d)});
+    body({row, c.index(d)});
 }
-static int64_t rowsOf(const RowState &state) {
-  return cast<MemRefType>(state.m.getType()).getDimSize(0);
+static void eachRow(const TileCode &c, Value rows,
+                    llvm::function_ref<void(Value row)> body) {
+  c.loop(c.index(0), rows, 1, {}, [&](Value row, ValueRange) {
+    body(row);
+    return TileCode::Values();
+  });
 }
 static void storeScalar(const TileCode &c, Value value, Value memref,
-                        int64_t row) {
-  memref::StoreOp::create(c.b, c.loc, value, memref, ValueRange{c.index(row)});
+                        Value row) {
+  memref::StoreOp::create(c.b, c.loc, value, memref, ValueRange{row});
 }
 
-void clearState(const TileCode &c, const RowState &state) {
+void clearState(const TileCode &c, const RowState &state, Value rows) {
   auto scalar = [&](float value) {
     return arith::ConstantOp::create(c.b, c.loc, c.b.getF32FloatAttr(value));
   };
-  for (int64_t row = 0; row < rowsOf(state); ++row) {
+  eachRow(c, rows, [&](Value row) {
     storeScalar(c, scalar(std::numeric_limits<float>::lowest()), state.m, row);
     storeScalar(c, scalar(0), state.l, row);
     eachVector(c, state, row, [&](ArrayRef<Value> at) {
       c.store(c.constant(0), state.o, at);
     });
-  }
+  });
 }
 
-void copyState(const TileCode &c, const RowState &from, const RowState &to) {
-  for (int64_t row = 0; row < rowsOf(to); ++row) {
-    storeScalar(c, c.loadScalar(from.m, c.index(row)), to.m, row);
-    storeScalar(c, c.loadScalar(from.l, c.index(row)), to.l, row);
+void copyState(const TileCode &c, const RowState &from, const RowState &to,
+               Value rows) {
+  eachRow(c, rows, [&](Value row) {
+    storeScalar(c, c.loadScalar(from.m, row), to.m, row);
+    storeScalar(c, c.loadScalar(from.l, row), to.l, row);
     eachVector(c, to, row, [&](ArrayRef<Value> at) {
       c.store(c.load(from.o, at), to.o, at);
     });
-  }
+  });
 }
 
-void joinState(const TileCode &c, const RowState &other,
-               const RowState &state) {
-  for (int64_t row = 0; row < rowsOf(state); ++row) {
+void joinState(const TileCode &c, const RowState &other, const RowState &state,
+               Value rows) {
+  eachRow(c, rows, [&](Value row) {
     auto get = [&](Value memref) {
-      return c.broadcast(c.loadScalar(memref, c.index(row)));
+      return c.broadcast(c.loadScalar(memref, row));
     };
     auto first = [&](Value vector) {
       return vector::ExtractOp::create(c.b, c.loc, vector,
@@ -90,7 +95,7 @@ void joinState(const TileCode &c, const RowState &other,
           c.fma(c.load(other.o, at), added, c.mul(c.load(state.o, at), keep)),
           state.o, at);
     });
-  }
+  });
 }
 
 } // namespace heed::attn

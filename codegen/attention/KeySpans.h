@@ -42,10 +42,12 @@ struct SpanSlots {
   int64_t rows, width, slotBytes;
 };
 
-/// Sets the state of no key at all.
-void clearState(const TileCode &c, const RowState &state);
-void copyState(const TileCode &c, const RowState &from, const RowState &to);
+/// Sets the state of the first `rows` rows to that of no key at all.
+void clearState(const TileCode &c, const RowState &state, mlir::Value rows);
+void copyState(const TileCode &c, const RowState &from, const RowState &to,
+               mlir::Value rows);
 /// Joins `other`'s keys to those of `state`.
-void joinState(const TileCode &c, const RowState &other, const RowState &state);
+void joinState(const TileCode &c, const RowState &other, const RowState &state,
+               mlir::Value rows);
 
 } // namespace heed::attn

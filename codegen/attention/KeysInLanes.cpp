@@ -43,6 +43,15 @@ struct RowCode : TileCode {
   void storeScalar(Value value, Value memref, ValueRange at) const {
     memref::StoreOp::create(b, loc, value, memref, at);
   }
+  void overRows(int64_t rows, llvm::function_ref<void(Value r)> body) const {
+    loop(index(0), index(rows), 1, {}, [&](Value r, ValueRange) {
+      body(r);
+      return Values();
+    });
+  }
+  /// The column of S where a key of the block lies: a vector that begins before
+  /// the block is stored too.
+  Value column(Value key) const { return addIndex(key, lanes); }
   /// `row`, or the last of all.
   Value inside(Value memref, Value row) const {
     Value rows = memref::DimOp::create(b, loc, memref, 0);
@@ -67,36 +76,49 @@ static int64_t rowsOf(Value tile) {
   return cast<MemRefType>(tile.getType()).getDimSize(0);
 }
 
+RowVectors::RowVectors(int64_t tileRows, int64_t lanes)
+    : features(std::max<int64_t>(
+          lanes / static_cast<int64_t>(llvm::PowerOf2Ceil(tileRows)), 4)),
+      rows(lanes / features), vectors(llvm::divideCeil(tileRows, rows)) {}
+
 void lowerKeysInLanes(TileLoadQueriesOp op, OpBuilder &b) {
   MemRefType q = op.getQ().getType();
-  RowCode c(b, op.getLoc(), op.getLanes(), q.getDimSize(2));
+  auto tileRows = op->getAttrOfType<IntegerAttr>(kKeysInLanes).getInt();
+  RowVectors order(tileRows, op.getLanes());
+  int64_t head = q.getDimSize(2);
+  RowCode c(b, op.getLoc(), order.features, head);
   Value last = c.addIndex(op.getRows(), -1),
         scale = c.constant(op.getScale().convertToDouble());
-  for (int64_t r = 0; r < rowsOf(op.getQt()); ++r) {
-    Value row = c.addIndex(op.getRow(), c.minIndex(c.index(r), last));
-    Value query = c.divIndex(row, q.getDimSize(1)),
-          grouped = c.remIndex(row, q.getDimSize(1));
-    for (int64_t v = 0; v < c.allVectors(); ++v) {
-      Value d = c.index(v * c.lanes);
-      c.store(c.mul(c.loadVector(op.getQ(), {query, grouped, d},
-                                 v == c.wholeVectors()),
-                    scale),
-              op.getQt(), {c.index(r), d});
-    }
-  }
+  c.loop(c.index(0), c.index(order.rows * order.vectors), 1, {},
+         [&](Value r, ValueRange) {
+           Value row = c.addIndex(op.getRow(), c.minIndex(r, last));
+           Value query = c.divIndex(row, q.getDimSize(1)),
+                 grouped = c.remIndex(row, q.getDimSize(1));
+           auto part = [&](Value d, bool isCut) {
+             Value element =
+                 c.loadVector(op.getQ(), {query, grouped, d}, isCut);
+             c.store(c.mul(element, scale), op.getQt(),
+                     {c.divIndex(d, c.lanes), c.mulIndex(r, order.features)});
+             return TileCode::Values();
+           };
+           Value whole = c.index(c.wholeVectors() * c.lanes);
+           c.loop(c.index(0), whole, c.lanes, {},
+                  [&](Value d, ValueRange) { return part(d, false); });
+           return c.allVectors() > c.wholeVectors() ? part(whole, true)
+                                                    : TileCode::Values();
+         });
 }
 
 void lowerKeysInLanes(TilePositionsOp op, OpBuilder &b) {
-  TileCode c(b, op.getLoc(), op.getLanes());
+  RowCode c(b, op.getLoc(), op.getLanes(), 0);
   Value last = c.addIndex(op.getRows(), -1);
-  for (int64_t r = 0; r < rowsOf(op.getPositions()); ++r) {
-    Value row = c.addIndex(op.getRow(), c.minIndex(c.index(r), last));
+  c.overRows(rowsOf(op.getPositions()), [&](Value r) {
+    Value row = c.addIndex(op.getRow(), c.minIndex(r, last));
     Value position = c.addIndex(op.getPast(), c.divIndex(row, op.getGroup()));
-    memref::StoreOp::create(
-        b, c.loc,
+    c.storeScalar(
         arith::IndexCastOp::create(b, c.loc, b.getI32Type(), position),
-        op.getPositions(), ValueRange{c.index(r)});
-  }
+        op.getPositions(), r);
+  });
 }
 
 void lowerKeysInLanes(TileStartOp op, OpBuilder &b) {
@@ -107,85 +129,97 @@ void lowerKeysInLanes(TileStartOp op, OpBuilder &b) {
   };
   Value lowest = scalar(std::numeric_limits<float>::lowest()),
         log2e = scalar(1.44269504f);
-  for (int64_t r = 0; r < o.getDimSize(0); ++r) {
-    Value at = c.index(r), start = lowest;
+  c.overRows(o.getDimSize(0), [&](Value r) {
+    Value start = lowest;
     if (Value sinks = op.getSinks()) {
       int64_t group = cast<MemRefType>(sinks.getType()).getDimSize(0);
       start = c.mul(
           c.loadScalar(sinks, c.remIndex(c.addIndex(op.getRow(), r), group)),
           log2e);
     }
-    c.storeScalar(start, op.getM(), at);
-    c.storeScalar(start, op.getMx(), at);
-    c.storeScalar(scalar(op.getSinks() ? 1 : 0), op.getL(), at);
+    c.storeScalar(start, op.getM(), r);
+    c.storeScalar(start, op.getMx(), r);
+    c.storeScalar(scalar(op.getSinks() ? 1 : 0), op.getL(), r);
     for (int64_t d = 0; d < o.getDimSize(1); d += c.lanes)
-      c.store(c.constant(0), op.getO(), {at, c.index(d)});
-  }
+      c.store(c.constant(0), op.getO(), {r, c.index(d)});
+  });
 }
 
 namespace {
-/// S = Q K^T for vectors of keys: blocks of keys by features are transposed in
-/// registers.
+/// S = Q K^T for vectors of keys. A vector of the product has all rows of a
+/// RowVectors beside each other, each with a few features of one key: those are
+/// read once for all rows. The sums are then added within each row, keys taking
+/// the place of features.
 class RowScores {
 public:
   RowScores(TileScoresOp op, OpBuilder &b)
       : op(op),
         c(b, op.getLoc(), op.getLanes(), op.getK().getType().getDimSize(1)),
-        rows(rowsOf(op.getQt())) {}
+        rows(rowsOf(op.getS())), order(rows, op.getLanes()),
+        part(b, op.getLoc(), order.features, c.head) {}
 
   LogicalResult build() {
-    for (int64_t r = 0; r < rows; ++r) {
-      SmallVector<std::pair<unsigned, Value>> early;
-      if (op.getPositions()) {
-        Value q = c.loadScalar(op.getPositions(), c.index(r));
-        early.push_back(
-            {0, arith::IndexCastOp::create(c.b, c.loc, c.b.getIndexType(), q)});
-      }
-      auto prepare = [&](Region &region, SmallVector<LaneRegion> &rules,
-                         ArrayRef<unsigned> late, unsigned q) {
-        if (region.empty())
-          return success();
-        if (!early.empty())
-          early[0].first = q;
-        return rules.emplace_back(region, late, c.lanes).prepare(c.b, early);
-      };
-      if (failed(prepare(op.getMap(), maps, {0, 2}, 1)) ||
-          failed(prepare(op.getMask(), masks, {1}, 0)))
-        return failure();
-    }
-    Value lowest = c.constant(-std::numeric_limits<float>::infinity());
-    bool failedRule = false;
-    TileCode::Values maxima = c.loop(
-        c.index(0), op.getCount(), c.lanes, TileCode::Values(rows, lowest),
-        [&](Value key, ValueRange carried) {
-          TileCode::Values scores = products(key), next;
-          Value kv = positions(key),
-                exists = lanesBefore(c.subIndex(op.getCount(), key));
-          for (int64_t r = 0; r < rows; ++r) {
-            Value score = scores[r], allowed = exists;
-            if (!maps.empty())
-              failedRule |= failed(apply(maps[r], {score, kv}, score));
-            if (Value mask; !masks.empty()) {
-              failedRule |= failed(apply(masks[r], {kv}, mask));
-              allowed = mask ? arith::AndIOp::create(c.b, c.loc, exists, mask)
-                                   .getResult()
-                             : exists;
-            }
-            score = c.select(allowed, score, lowest);
-            c.store(score, op.getS(), {c.index(r), key});
-            next.push_back(c.max(carried[r], score));
-          }
-          return next;
-        });
-    for (int64_t r = 0; r < rows; ++r) {
-      Value highest = c.reduce(vector::CombiningKind::MAXNUMF, maxima[r]);
-      c.storeScalar(c.max(c.loadScalar(op.getMx(), c.index(r)), highest),
-                    op.getMx(), c.index(r));
-    }
-    return success(!failedRule);
+    // The last keys begin early enough to be all there: the first of them have
+    // their scores already, or lie before the block's.
+    int64_t together = op.getKeyTile();
+    Value end = c.addIndex(op.getFrom(), op.getCount());
+    Value lastWhole = c.maxIndex(c.addIndex(end, -together), c.index(0));
+    c.loop(c.index(0), op.getCount(), together, {}, [&](Value key, ValueRange) {
+      Value first = c.minIndex(c.addIndex(op.getFrom(), key), lastWhole);
+      products(first, c.column(c.subIndex(first, op.getFrom())));
+      return TileCode::Values();
+    });
+    bool isFine = true;
+    c.overRows(rows, [&](Value r) { isFine &= succeeded(finish(r)); });
+    return success(isFine);
   }
 
 private:
+  /// The score rule, the mask and the maximum of a row. Keys past the last are
+  /// masked.
+  LogicalResult finish(Value r) {
+    SmallVector<std::pair<unsigned, Value>> early;
+    if (op.getPositions()) {
+      Value q = c.loadScalar(op.getPositions(), r);
+      early.push_back(
+          {0, arith::IndexCastOp::create(c.b, c.loc, c.b.getIndexType(), q)});
+    }
+    std::optional<LaneRegion> map, mask;
+    auto prepare = [&](Region &region, std::optional<LaneRegion> &rule,
+                       ArrayRef<unsigned> late, unsigned q) {
+      if (region.empty())
+        return success();
+      if (!early.empty())
+        early[0].first = q;
+      return rule.emplace(region, late, c.lanes).prepare(c.b, early);
+    };
+    if (failed(prepare(op.getMap(), map, {0, 2}, 1)) ||
+        failed(prepare(op.getMask(), mask, {1}, 0)))
+      return failure();
+    Value lowest = c.constant(-std::numeric_limits<float>::infinity());
+    bool failedRule = false;
+    TileCode::Values highest =
+        c.loop(c.index(0), op.getCount(), c.lanes, lowest,
+               [&](Value key, ValueRange carried) -> TileCode::Values {
+                 Value kv = positions(key), at[] = {r, c.column(key)};
+                 Value score = c.load(op.getS(), at),
+                       allowed = lanesBefore(c.subIndex(op.getCount(), key));
+                 if (map)
+                   failedRule |= failed(apply(*map, {score, kv}, score));
+                 if (Value rule; mask) {
+                   failedRule |= failed(apply(*mask, {kv}, rule));
+                   if (rule)
+                     allowed = arith::AndIOp::create(c.b, c.loc, allowed, rule);
+                 }
+                 score = c.select(allowed, score, lowest);
+                 c.store(score, op.getS(), at);
+                 return {c.max(carried[0], score)};
+               });
+    Value most = c.reduce(vector::CombiningKind::MAXNUMF, highest[0]);
+    c.storeScalar(c.max(c.loadScalar(op.getMx(), r), most), op.getMx(), r);
+    return success(!failedRule);
+  }
+
   LogicalResult apply(LaneRegion &rule, ArrayRef<Value> late, Value &result) {
     FailureOr<Value> value = rule.evaluate(c.b, late);
     if (succeeded(value))
@@ -211,52 +245,104 @@ private:
     return c.addIndex(c.addIndex(op.getFrom(), op.getCount()), -1);
   }
 
-  /// Scores of the vector of keys from + key …, one vector a row.
-  TileCode::Values products(Value key) {
-    TileCode::Values keys, later;
-    Value first = c.addIndex(op.getFrom(), key), last = lastKey();
-    for (int64_t i = 0; i < c.lanes; ++i) {
-      keys.push_back(c.minIndex(c.addIndex(first, i), last));
-      later.push_back(c.inside(op.getK(), c.addIndex(first, 2 * c.lanes + i)));
-    }
-    // Several sums a row, or the latency of the FMA bounds a few rows.
-    int64_t sets = std::max<int64_t>(1, 8 / rows);
-    auto block = [&](Value d, int64_t features, ValueRange carried) {
-      TileCode::Values sums = llvm::to_vector_of<Value>(carried), columns;
-      // A few at a time: more than the core can have under way stall it.
-      for (Value kv : later)
-        c.prefetch(op.getK(), {kv, d}, c.L1);
-      for (Value kv : keys)
-        columns.push_back(c.loadVector(op.getK(), {kv, d}, features < c.lanes));
-      transpose(c, columns);
-      for (int64_t i = 0; i < features; ++i)
-        for (int64_t r = 0; r < rows; ++r) {
-          Value q = c.broadcast(
-              c.loadScalar(op.getQt(), {c.index(r), c.addIndex(d, i)}));
-          Value &sum = sums[i % sets * rows + r];
-          sum = c.fma(columns[i], q, sum);
+  /// Scores of key_tile keys from `first` on, to S from `column` on.
+  void products(Value first, Value column) {
+    int64_t together = op.getKeyTile(), features = order.features;
+    TileCode::Values keys;
+    for (int64_t i = 0; i < together; ++i)
+      keys.push_back(c.addIndex(first, i));
+    TileCode::Values sums = multiply(keys);
+    for (int64_t v = 0; v < order.vectors; ++v)
+      for (int64_t k = 0; k < together; k += features) {
+        Value scores =
+            addFeatures(ArrayRef(sums).slice(v * together + k, features));
+        for (int64_t r = 0; r < order.rows && v * order.rows + r < rows; ++r)
+          part.store(vector::ExtractStridedSliceOp::create(
+                         c.b, c.loc, scores, r * features, features, 1),
+                     op.getS(),
+                     {c.index(v * order.rows + r), c.addIndex(column, k)});
+      }
+  }
+
+  /// For each vector of rows and each key: the sums of its rows, each spread
+  /// over order.features lanes.
+  TileCode::Values multiply(ArrayRef<Value> keys) {
+    auto step = [&](Value d, bool isCut, ValueRange carried) {
+      TileCode::Values next = llvm::to_vector_of<Value>(carried), queries;
+      Value at = c.divIndex(d, order.features);
+      for (int64_t v = 0; v < order.vectors; ++v)
+        queries.push_back(c.load(op.getQt(), {at, c.index(v * c.lanes)}));
+      // The lines of keys two vectors later, as many for each step.
+      Value element = c.mulIndex(d, keys.size());
+      Value later = c.addIndex(c.addIndex(keys[0], 2 * c.lanes),
+                               c.divIndex(element, c.head));
+      for (int64_t line = 0; line < int64_t(keys.size()) * order.features;
+           line += c.kLine)
+        c.prefetch(op.getK(),
+                   {later, c.addIndex(c.remIndex(element, c.head), line)},
+                   c.L1);
+      for (auto [i, key] : llvm::enumerate(keys)) {
+        Value features = repeat(part.loadVector(op.getK(), {key, d}, isCut));
+        for (int64_t v = 0; v < order.vectors; ++v) {
+          Value &sum = next[v * keys.size() + i];
+          sum = c.fma(features, queries[v], sum);
         }
-      return sums;
+      }
+      return next;
     };
-    int64_t whole = c.wholeVectors() * c.lanes;
-    TileCode::Values sums = c.loop(c.index(0), c.index(whole), c.lanes,
-                                   TileCode::Values(sets * rows, c.constant(0)),
-                                   [&](Value d, ValueRange carried) {
-                                     return block(d, c.lanes, carried);
-                                   });
-    if (whole < c.head)
-      sums = block(c.index(whole), c.head - whole, sums);
-    for (int64_t set = 1; set < sets; ++set)
-      for (int64_t r = 0; r < rows; ++r)
-        sums[r] = c.add(sums[r], sums[set * rows + r]);
-    sums.truncate(rows);
-    return sums;
+    Value whole = c.index(part.wholeVectors() * order.features);
+    TileCode::Values sums = c.loop(
+        c.index(0), whole, order.features,
+        TileCode::Values(order.vectors * keys.size(), c.constant(0)),
+        [&](Value d, ValueRange carried) { return step(d, false, carried); });
+    return part.allVectors() > part.wholeVectors() ? step(whole, true, sums)
+                                                   : sums;
+  }
+
+  /// The features of a key, once for each row of a vector.
+  Value repeat(Value features) {
+    if (order.rows == 1)
+      return features;
+    SmallVector<int64_t> lanes;
+    for (int64_t lane = 0; lane < c.lanes; ++lane)
+      lanes.push_back(lane % order.features);
+    return vector::ShuffleOp::create(c.b, c.loc, features, features, lanes);
+  }
+
+  /// As many vectors as features, one a key: each row's features are added,
+  /// keys take their lanes.
+  Value addFeatures(ArrayRef<Value> ofKeys) {
+    TileCode::Values vectors(ofKeys);
+    while (vectors.size() > 1) {
+      int64_t half = vectors.size() / 2;
+      // Within 128 bits a shuffle of two vectors is the cheapest.
+      bool isNear = half < 4;
+      TileCode::Values next;
+      for (int64_t i = 0; i < half; ++i) {
+        Value x = vectors[isNear ? 2 * i : i],
+              y = vectors[isNear ? 2 * i + 1 : i + half];
+        SmallVector<int64_t> first, second;
+        for (int64_t lane = 0; lane < c.lanes; ++lane) {
+          int64_t from = isNear ? lane / 4 * 4 + lane % 2 * 2 : lane & ~half;
+          bool ofY = lane & (isNear ? 2 : half);
+          first.push_back(from + (ofY ? c.lanes : 0));
+          second.push_back(first.back() + (isNear ? 1 : half));
+        }
+        auto pick = [&](ArrayRef<int64_t> lanes) {
+          return vector::ShuffleOp::create(c.b, c.loc, x, y, lanes);
+        };
+        next.push_back(c.add(pick(first), pick(second)));
+      }
+      vectors = next;
+    }
+    return vectors.front();
   }
 
   TileScoresOp op;
   RowCode c;
   int64_t rows;
-  SmallVector<LaneRegion> maps, masks;
+  RowVectors order;
+  RowCode part; // order.features of a row
 };
 } // namespace
 
@@ -266,97 +352,118 @@ LogicalResult lowerKeysInLanes(TileScoresOp op, OpBuilder &b) {
 
 void lowerKeysInLanes(TileSoftmaxOp op, OpBuilder &b) {
   RowCode c(b, op.getLoc(), op.getLanes(), 0);
-  int64_t rows = rowsOf(op.getS());
-  TileCode::Values highest, vectors;
-  for (int64_t r = 0; r < rows; ++r) {
-    highest.push_back(c.loadScalar(op.getMx(), c.index(r)));
-    vectors.push_back(c.broadcast(highest[r]));
+  c.overRows(rowsOf(op.getS()), [&](Value r) {
+    Value highest = c.loadScalar(op.getMx(), r);
+    Value inVector = c.broadcast(highest);
+    TileCode::Values sums =
+        c.loop(c.index(0), op.getCount(), c.lanes, c.constant(0),
+               [&](Value key, ValueRange carried) -> TileCode::Values {
+                 Value score = c.load(op.getS(), {r, c.column(key)});
+                 Value weight =
+                     vecmath::exp2NonPositive(b, c.loc, c.sub(score, inVector));
+                 c.store(weight, op.getS(), {r, c.column(key)});
+                 return {c.add(carried[0], weight)};
+               });
+    Value alpha = c.exp2(c.sub(c.loadScalar(op.getM(), r), highest));
+    c.storeScalar(alpha, op.getAlpha(), r);
+    c.storeScalar(highest, op.getM(), r);
+    Value sum = c.reduce(vector::CombiningKind::ADD, sums[0]);
+    c.storeScalar(c.fma(c.loadScalar(op.getL(), r), alpha, sum), op.getL(), r);
+  });
+}
+
+/// Whether all rows forget what was summed before this block.
+static Value beginsSums(const RowCode &c, Value alpha) {
+  Value zero = arith::ConstantOp::create(c.b, c.loc, c.b.getF32FloatAttr(0)),
+        all;
+  for (int64_t r = 0; r < rowsOf(alpha); ++r) {
+    Value isZero = c.compare(arith::CmpFPredicate::OEQ,
+                             c.loadScalar(alpha, c.index(r)), zero);
+    all = all ? arith::AndIOp::create(c.b, c.loc, all, isZero).getResult()
+              : isZero;
   }
-  TileCode::Values sums = c.loop(
-      c.index(0), op.getCount(), c.lanes, TileCode::Values(rows, c.constant(0)),
-      [&](Value key, ValueRange carried) {
-        TileCode::Values next;
-        for (int64_t r = 0; r < rows; ++r) {
-          Value score = c.load(op.getS(), {c.index(r), key});
-          Value weight =
-              vecmath::exp2NonPositive(b, c.loc, c.sub(score, vectors[r]));
-          c.store(weight, op.getS(), {c.index(r), key});
-          next.push_back(c.add(carried[r], weight));
-        }
-        return next;
-      });
-  for (int64_t r = 0; r < rows; ++r) {
-    Value at = c.index(r),
-          alpha = c.exp2(c.sub(c.loadScalar(op.getM(), at), highest[r]));
-    c.storeScalar(alpha, op.getAlpha(), at);
-    c.storeScalar(highest[r], op.getM(), at);
-    Value sum = c.reduce(vector::CombiningKind::ADD, sums[r]);
-    c.storeScalar(c.fma(c.loadScalar(op.getL(), at), alpha, sum), op.getL(),
-                  at);
-  }
+  return all;
 }
 
 void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
   RowCode c(b, op.getLoc(), op.getLanes(), op.getV().getType().getDimSize(1));
-  int64_t rows = rowsOf(op.getO()),
-          width = std::max<int64_t>(1, op.getHeadTile() / c.lanes);
-  for (int64_t first = 0; first < c.allVectors(); first += width) {
-    int64_t vectors = std::min(width, c.allVectors() - first);
+  int64_t rows = rowsOf(op.getO()), all = c.allVectors();
+  // As many passes as the head needs, of equal width.
+  int64_t width = llvm::divideCeil(
+      all,
+      llvm::divideCeil(all, std::max<int64_t>(1, op.getHeadTile() / c.lanes)));
+  Value begins = beginsSums(c, op.getAlpha());
+  Value chain = c.select(begins, c.index(kFirstChain),
+                         c.maxIndex(op.getCount(), c.index(1)));
+  auto pass = [&](Value d, int64_t vectors, bool isCut, Value from, Value to) {
+    auto at = [&](int64_t v) { return c.addIndex(d, v * c.lanes); };
     TileCode::Values zeros(rows * vectors, c.constant(0));
-    TileCode::Values sums = c.loop(
-        c.index(0), op.getCount(), 1, zeros,
-        [&](Value key, ValueRange carried) {
+    TileCode::Values sums =
+        c.loop(from, to, 1, zeros, [&](Value key, ValueRange carried) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
           Value later = c.inside(op.getV(), c.addIndex(kv, 4 * c.lanes));
-          for (int64_t d = 0; first == 0 && d < c.head; d += c.kLine)
-            c.prefetch(op.getV(), {later, c.index(d)}, c.L1);
+          for (int64_t e = 0; e < vectors * c.lanes; e += c.kLine)
+            c.prefetch(op.getV(), {later, c.addIndex(d, e)}, c.L1);
           for (int64_t v = 0; v < vectors; ++v)
-            values.push_back(c.loadVector(op.getV(),
-                                          {kv, c.index((first + v) * c.lanes)},
-                                          first + v == c.wholeVectors()));
+            values.push_back(c.loadVector(op.getV(), {kv, at(v)},
+                                          isCut && v + 1 == vectors));
           for (int64_t r = 0; r < rows; ++r) {
-            Value weight =
-                c.broadcast(c.loadScalar(op.getP(), {c.index(r), key}));
+            Value weight = c.broadcast(
+                c.loadScalar(op.getP(), {c.index(r), c.column(key)}));
             for (int64_t v = 0; v < vectors; ++v)
               next[r * vectors + v] =
                   c.fma(weight, values[v], next[r * vectors + v]);
           }
           return next;
         });
+    // What was there before is scaled once.
+    Value isFirst = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::eq,
+                                          from, c.index(0));
+    Value one = arith::ConstantOp::create(b, c.loc, b.getF32FloatAttr(1));
     for (int64_t r = 0; r < rows; ++r) {
-      Value alpha = c.broadcast(c.loadScalar(op.getAlpha(), c.index(r)));
+      Value alpha = c.broadcast(
+          c.select(isFirst, c.loadScalar(op.getAlpha(), c.index(r)), one));
       for (int64_t v = 0; v < vectors; ++v) {
-        Value at[] = {c.index(r), c.index((first + v) * c.lanes)};
-        c.store(c.fma(c.load(op.getO(), at), alpha, sums[r * vectors + v]),
-                op.getO(), at);
+        Value place[] = {c.index(r), at(v)};
+        c.store(c.fma(c.load(op.getO(), place), alpha, sums[r * vectors + v]),
+                op.getO(), place);
       }
     }
-  }
+    return TileCode::Values();
+  };
+  // Passes of one width share their code; the last may be narrower, or cut.
+  bool isCut = c.head % c.lanes;
+  int64_t equal = (isCut ? all - 1 : all) / width * width;
+  c.loop(c.index(0), op.getCount(), chain, {}, [&](Value from, ValueRange) {
+    Value to = c.minIndex(c.addIndex(from, chain), op.getCount());
+    c.loop(
+        c.index(0), c.index(equal * c.lanes), width * c.lanes, {},
+        [&](Value d, ValueRange) { return pass(d, width, false, from, to); });
+    if (equal < all)
+      pass(c.index(equal * c.lanes), all - equal, isCut, from, to);
+    return TileCode::Values();
+  });
 }
 
 void lowerKeysInLanes(TileStoreOp op, OpBuilder &b) {
   MemRefType out = op.getOut().getType();
   RowCode c(b, op.getLoc(), op.getLanes(), out.getDimSize(2));
   Value zero = c.constant(0);
-  for (int64_t r = 0; r < rowsOf(op.getO()); ++r)
-    scf::IfOp::create(
-        b, c.loc, c.lessIndex(c.index(r), op.getRows()),
-        [&](OpBuilder &, Location) {
-          Value row = c.addIndex(op.getRow(), r),
-                sum = c.broadcast(c.loadScalar(op.getL(), c.index(r)));
-          Value query = c.divIndex(row, out.getDimSize(1)),
-                grouped = c.remIndex(row, out.getDimSize(1));
-          Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
-          Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sum));
-          for (int64_t v = 0; v < c.allVectors(); ++v) {
-            Value d = c.index(v * c.lanes);
-            c.storeVector(c.mul(c.load(op.getO(), {c.index(r), d}), inverse),
-                          op.getOut(), {query, grouped, d},
-                          v == c.wholeVectors());
-          }
-          scf::YieldOp::create(b, c.loc);
-        });
+  c.loop(c.index(0), op.getRows(), 1, {}, [&](Value r, ValueRange) {
+    Value row = c.addIndex(op.getRow(), r),
+          sum = c.broadcast(c.loadScalar(op.getL(), r));
+    Value query = c.divIndex(row, out.getDimSize(1)),
+          grouped = c.remIndex(row, out.getDimSize(1));
+    Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
+    Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sum));
+    for (int64_t v = 0; v < c.allVectors(); ++v) {
+      Value d = c.index(v * c.lanes);
+      c.storeVector(c.mul(c.load(op.getO(), {r, d}), inverse), op.getOut(),
+                    {query, grouped, d}, v == c.wholeVectors());
+    }
+    return TileCode::Values();
+  });
 }
 
 } // namespace heed::attn

@@ -106,6 +106,10 @@ struct TileCode : VectorBuilder {
   }
 };
 
+/// Keys summed in one chain where a row's sum begins: a row of few keys has no
+/// other sums that its error could average with.
+inline constexpr int64_t kFirstChain = 32;
+
 /// Transposes lanes x lanes elements in registers.
 void transpose(const TileCode &c, TileCode::Values &rows);
 

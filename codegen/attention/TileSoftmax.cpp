@@ -124,10 +124,6 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   }
 }
 
-/// Keys summed in one chain where a row's sum begins: a row of few keys has no
-/// other sums that its error could average with.
-static constexpr int64_t kFirstChain = 32;
-
 /// Whether all rows forget what was summed before this block.
 static Value beginsSums(const TileCode &c, Value alpha) {
   int64_t rows = cast<MemRefType>(alpha.getType()).getDimSize(0);

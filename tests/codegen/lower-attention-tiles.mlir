@@ -63,14 +63,18 @@ func.func @combine(%p: memref<128x16xf32>, %v: memref<?x20xf32>, %from: index, %
   return
 }
 
-// Three rows, keys in lanes: 16 rows of K are turned (64 shuffles a block of 16 features).
+// Three rows, keys in lanes: four features of each row in a vector, the same of a key for all of them; 16 sums become
+// four vectors of keys, six shuffles each.
 // CHECK-LABEL: func.func @few_rows
-// CHECK-COUNT-64: vector.shuffle
+// CHECK: %{{.*}}:16 = scf.for
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK-COUNT-24: vector.shuffle
 // CHECK-NOT: vector.shuffle
 // CHECK: vector.reduction <maxnumf>
-func.func @few_rows(%qt: memref<3x64xf32>, %k: !k, %from: index, %count: index, %mx: memref<3xf32>, %s: memref<3x128xf32>) {
-  attn.tile_scores %qt, %k[%from for %count] max %mx into %s key_tile 16 lanes 16 {attn.keys_in_lanes}
-    : memref<3x64xf32>, !k, memref<3xf32> to memref<3x128xf32>
+func.func @few_rows(%qt: memref<16x16xf32>, %k: !k, %from: index, %count: index, %mx: memref<3xf32>, %s: memref<3x144xf32>) {
+  attn.tile_scores %qt, %k[%from for %count] max %mx into %s key_tile 16 lanes 16 {attn.keys_in_lanes = 3 : i64}
+    : memref<16x16xf32>, !k, memref<3xf32> to memref<3x144xf32>
   return
 }
 

@@ -76,6 +76,21 @@ TEST_CASE("every tail of queries, keys and head", "[attention]") {
   run(cases);
 }
 
+TEST_CASE("few queries, with keys that fill no vector and more",
+          "[attention]") {
+  std::vector<std::vector<Lengths>> calls;
+  for (int64_t queries = 2; queries <= 14; ++queries)
+    calls.push_back(batch(1, queries, 3 * queries + 7 * (queries % 4)));
+  for (int64_t keys : {7, 15, 16, 17, 31, 140, 300})
+    calls.push_back(batch(1, keys % 9 + 4, keys));
+  // Spans that a block of keys does not fill.
+  calls.push_back(batch(1, 9, 4500));
+  run({{{Layout::HeadsMajor, 1, 1, 100}, all(), calls},
+       {{Layout::RowsMajor, 3, 1, 32}, sinks(causal()), calls},
+       {{Layout::HeadsMajor, 2, 1, 80}, window(20), calls},
+       {{Layout::HeadsMajor, 2, 2, 33}, softcap(causal()), calls}});
+}
+
 TEST_CASE("masks with and without tile bounds", "[attention]") {
   std::vector<std::vector<Lengths>> calls = {batch(1, 150, 150),
                                              batch(2, 40, 90), batch(1, 97, 30),
