@@ -119,60 +119,75 @@ Status Bench::decoder(size_t prompt, size_t tokens) {
   const ModelInfo &info = model.info();
   tokenBytes =
       info.weightBytesPerToken + info.cacheBytesPerPosition * (prompt + tokens);
-  // With several threads one alone is timed too, in between.
-  struct {
-    unsigned threads;
-    double prefill = 1e30, decode = 1e30;
-  } all{model.threads()}, one{1};
-  auto time = [&](auto &at, size_t first, size_t count) -> Status {
-    session->useThreads(at.threads);
-    Result<double> took = feed(first, count);
-    if (!took)
-      return took.error();
-    double &best = first == 0 ? at.prefill : at.decode;
-    best = std::min(best, *took);
+  // With several threads one alone is timed too, right behind them; what they
+  // gain is the middle of such pairs, for memory's speed changes meanwhile.
+  double prefill = 1e30, decode = 1e30;
+  std::vector<double> prefillGain, decodeGain;
+  unsigned threads = model.threads();
+  // The least seconds of `steps` steps of `count` tokens each.
+  auto time = [&](unsigned with, size_t first, size_t count,
+                  size_t steps) -> Result<double> {
+    session->useThreads(with);
+    double least = 1e30;
+    for (size_t i = 0; i < steps; ++i) {
+      Result<double> took = feed(first + i, count);
+      if (!took)
+        return took;
+      least = std::min(least, *took);
+    }
+    return least;
+  };
+  auto timeBoth = [&](double &best, std::vector<double> &gain, size_t first,
+                      size_t count, size_t steps) -> Status {
+    Result<double> all = time(threads, first, count, steps);
+    if (!all)
+      return all.error();
+    best = std::min(best, *all);
+    if (threads == 1)
+      return {};
+    Result<double> one = time(1, first, count, steps);
+    if (!one)
+      return one.error();
+    gain.push_back(*one / *all);
     return {};
+  };
+  auto middle = [](std::vector<double> &of) {
+    auto at = of.begin() + static_cast<ptrdiff_t>(of.size() / 2);
+    std::nth_element(of.begin(), at, of.end());
+    return *at;
   };
   constexpr size_t together = 8; // tokens
   Progress progress;
   double first = 0;
   for (unsigned round = 0; round < rounds; ++round) {
-    if (Status done = time(all, 0, prompt); !done)
+    if (Status done = timeBoth(prefill, prefillGain, 0, prompt, 1); !done)
       return done;
-    if (all.threads > 1)
-      if (Status done = time(one, 0, prompt); !done)
-        return done;
     if (round == 0)
-      first = all.prefill;
+      first = prefill;
     // A few tokens at a time, so that all meet the same neighbours; not one by
     // one, for threads that sat out the last token wake up as in no text.
     for (size_t i = 0; i < tokens; i += together) {
       if (Status done = fillPeaks(tokenBytes); !done)
         return done;
-      size_t end = std::min(i + together, tokens);
+      size_t count = std::min(together, tokens - i);
       uint32_t before = model.threadPool().barrier().meetings();
-      for (size_t at = i; at < end; ++at)
-        if (Status done = time(all, prompt + at, 1); !done)
-          return done;
+      if (Status done = timeBoth(decode, decodeGain, prompt + i, 1, count);
+          !done)
+        return done;
       uint32_t met = model.threadPool().barrier().meetings() - before;
-      if (all.threads == 1)
-        continue;
-      fillPieces(met / static_cast<uint32_t>(end - i));
-      for (size_t at = i; at < end; ++at)
-        if (Status done = time(one, prompt + at, 1); !done)
-          return done;
+      if (threads > 1)
+        fillPieces(met / static_cast<uint32_t>(count));
     }
     progress.show("rounds", round + 1, rounds);
   }
   double flops = prefillCost(prompt);
-  add(concat("prefill of ", prompt, " tokens"), double(prompt) / all.prefill,
-      "tokens/s", flops / all.prefill / fma, "the FMA peak");
-  add(concat("decode after ", prompt, " tokens"), 1 / all.decode, "tokens/s",
-      read > 0 ? double(tokenBytes) / all.decode / read : 0,
-      "the read bandwidth");
-  if (all.threads > 1) {
-    add("prefill, beside one thread", one.prefill / all.prefill, "times");
-    add("decode, beside one thread", one.decode / all.decode, "times");
+  add(concat("prefill of ", prompt, " tokens"), double(prompt) / prefill,
+      "tokens/s", flops / prefill / fma, "the FMA peak");
+  add(concat("decode after ", prompt, " tokens"), 1 / decode, "tokens/s",
+      read > 0 ? double(tokenBytes) / decode / read : 0, "the read bandwidth");
+  if (threads > 1) {
+    add("prefill, beside one thread", middle(prefillGain), "times");
+    add("decode, beside one thread", middle(decodeGain), "times");
     add("reading its bytes, beside one thread", read / readAlone, "times");
     add("reading them in a piece for each kernel", readPieces / readAlone,
         "times");
