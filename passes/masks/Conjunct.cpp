@@ -546,18 +546,38 @@ static void printRow(llvm::raw_ostream &os, const Conjunct &c, const Row &row,
     os << (k < 0 ? " - " : " + ") << std::abs(k);
 }
 
+/// A row as a relation between what it adds and what it takes away.
+static void printRelation(llvm::raw_ostream &os, const Conjunct &c,
+                          const Row &row, bool equality,
+                          ArrayRef<std::string> names) {
+  Row added(row.size()), taken(row.size());
+  bool adds = false;
+  for (unsigned i = 0; i < row.size(); ++i) {
+    adds |= row[i] > 0 && i != c.constantColumn();
+    (row[i] > 0 ? added : taken)[i] = row[i] < 0 ? -row[i] : row[i];
+  }
+  bool strict = !equality && taken[c.constantColumn()] == 1;
+  if (strict)
+    taken[c.constantColumn()] = 0;
+  // Numbers alone go to the right.
+  printRow(os, c, adds ? added : taken, names);
+  os << (equality ? " == "
+         : adds   ? (strict ? " > " : " >= ")
+                  : (strict ? " < " : " <= "));
+  printRow(os, c, adds ? taken : added, names);
+}
+
 void Conjunct::print(llvm::raw_ostream &os, ArrayRef<std::string> names) const {
   bool first = true;
-  auto list = [&](ArrayRef<Row> rows, const char *relation) {
+  auto list = [&](ArrayRef<Row> rows, bool equality) {
     for (const Row &row : rows) {
       os << (first ? "" : " and ");
       first = false;
-      printRow(os, *this, row, names);
-      os << relation;
+      printRelation(os, *this, row, equality, names);
     }
   };
-  list(equalities, " == 0");
-  list(inequalities, " >= 0");
+  list(equalities, true);
+  list(inequalities, false);
   if (first)
     os << "true";
 }

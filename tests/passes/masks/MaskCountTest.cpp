@@ -129,8 +129,8 @@ TEST_CASE("counts in words") {
   CHECK(count({"q - kv == 0"}) == "Lq");
   CHECK(count({"q - kv >= 0"}) == "(Lq * Lq + Lq) / 2");
   CHECK(count({"q - kv >= 0, kv - q + W - 1 >= 0"}) ==
-        "(Lq * Lq + Lq) / 2 if -Lq + W >= 0; (2 * Lq * W - W * W + W) / 2 if "
-        "Lq - W - 1 >= 0");
+        "(Lq * Lq + Lq) / 2 if W >= Lq; (2 * Lq * W - W * W + W) / 2 if "
+        "Lq > W");
   CHECK(count({"q - kv >= 0, q floordiv 64 - kv floordiv 64 == 0"}) ==
         "((Lq mod 64) * (Lq mod 64) + 4160 * (Lq floordiv 64) + (Lq mod 64)) / "
         "2");
@@ -142,7 +142,7 @@ TEST_CASE("counts in words") {
         "the sum over q");
   CHECK(count({"q - kv >= 0, 1 + kv floordiv 64 - q floordiv 64 >= 0"}) ==
         "((Lq mod 64) * (Lq mod 64) + 12352 * (Lq floordiv 64) + 129 * (Lq mod "
-        "64) - 8192) / 2 if (Lq floordiv 64) - 1 >= 0; ((Lq mod 64) * (Lq mod "
+        "64) - 8192) / 2 if (Lq floordiv 64) > 0; ((Lq mod 64) * (Lq mod "
         "64) + (Lq mod 64)) / 2 if (Lq floordiv 64) == 0");
   // A stride within blocks, a stride beside a window, several moduli.
   CHECK(count({"q - kv >= 0, (q - kv) mod 4 == 0"}) ==

@@ -2,6 +2,7 @@
 #include "tools/heed/bench/KernelBound.h"
 
 #include "codegen/attention/AttentionTiling.h"
+#include "codegen/attention/KeysInLanes.h"
 #include "ir/Axes.h"
 #include "passes/PairCounts.h"
 #include "runtime/support/Text.h"
@@ -167,9 +168,8 @@ private:
           *llvm::find_if(llvm::reverse(tiling.tiles), [&](const auto &tile) {
             return tile.rows >= here * tiling.group;
           });
-      addTile(bound, tile, *needed, double(tilePairs) / double(here),
-              double(here * tiling.group), head, rule,
-              repeats / double(tiling.group));
+      addTile(bound, tile, *needed, double(tilePairs) / double(here), head,
+              rule, repeats / double(tiling.group));
     }
     bound.visited = pairs->allowed ? visited / double(pairs->allowed) : 1;
     bound.tile = concat(tiling.tiles.front().rows, " rows x ",
@@ -178,26 +178,31 @@ private:
     return {};
   }
 
-  /// `keys` keys for a tile of `rows` rows, of which vectors are filled up.
+  /// `keys` keys for a tile, which has all its rows computed.
   void addTile(KernelBound &bound, const AttentionTile &tile,
-               const Needed &needed, double keys, double rows, double head,
-               double rule, double repeats) {
+               const Needed &needed, double keys, double head, double rule,
+               double repeats) {
     int64_t lanes = target.getLanes();
-    double scores, operations, scoreLoads, outLoads;
+    double scores = keys * double(tile.rows), filled = 1, scoreLoads, outLoads;
     if (tile.keysInLanes) {
-      // A vector of keys is loaded for all rows, which stay in registers.
-      scores = rows * double(llvm::alignTo(uint64_t(keys), uint64_t(lanes)));
-      scoreLoads = outLoads = 1 / rows;
+      // A few features of a key are loaded for all rows, which stay in
+      // registers beside each other; a vector of values likewise.
+      RowVectors order(tile.rows, lanes);
+      scores = double(tile.rows) *
+               double(llvm::alignTo(uint64_t(keys), uint64_t(lanes)));
+      filled = double(order.rows * order.vectors) / double(tile.rows);
+      scoreLoads = 1 / double(order.vectors);
+      outLoads = 1 / double(tile.rows);
     } else {
-      scores = keys * double(tile.rows);
       double vectors = double(tile.rows) / double(lanes);
       scoreLoads = loadsOfIssue(double(tile.keyTile), vectors);
       outLoads = loadsOfIssue(double(tile.headTile), vectors);
     }
-    operations = 2 * head * scores * repeats;
-    for (double loads : {scoreLoads, outLoads})
-      bound.products +=
-          productSeconds(*needed.atom, *needed.vectors, operations, loads);
+    double operations = 2 * head * scores * repeats;
+    bound.products +=
+        productSeconds(*needed.atom, *needed.vectors, operations * filled,
+                       scoreLoads) +
+        productSeconds(*needed.atom, *needed.vectors, operations, outLoads);
     double rate =
         bound.overlap ? needed.vectors->softmax : needed.vectors->softmaxBeside;
     bound.softmax += scores * repeats * (1 + rule) / rate / 1e9;
