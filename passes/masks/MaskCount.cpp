@@ -25,6 +25,11 @@ struct CountProblem {
     c.inequalities.push_back(add(length, c.constant(-1)));
     if (square)
       c.equalities.push_back(add(queries, length, -1));
+    // Counted are the rows of a call.
+    for (auto [i, symbol] : llvm::enumerate(mask.getSymbols()))
+      if (symbol.kind == MaskSymbol::QueryLength)
+        c.equalities.push_back(add(
+            queries, c.variable(numDims + MaskCount::firstMaskSymbol + i), -1));
     return c;
   }
 

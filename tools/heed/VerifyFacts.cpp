@@ -317,6 +317,27 @@ static MaskOp readsLengths(const EntryFlow &decoder) {
   return found;
 }
 
+/// The first op that reads `b`, the number of a sequence among those of a call.
+static Operation *readsBatch(const EntryFlow &decoder) {
+  constexpr unsigned batchArgument = 4; // of a score rule
+  Operation *found = nullptr;
+  for (Operation *function : functionsOf(decoder))
+    function->walk([&](Operation *op) {
+      bool reads = false;
+      if (auto mask = dyn_cast<MaskOp>(op))
+        reads = llvm::any_of(mask.getMask().getSymbols(),
+                             [](MaskSymbolAttr symbol) {
+                               return symbol.getTable().getValue().empty() &&
+                                      symbol.getName().getValue() == "b";
+                             });
+      else if (auto rule = dyn_cast<ScoreMapOp>(op))
+        reads = !rule.getBody().getArgument(batchArgument).use_empty();
+      if (reads && !found)
+        found = op;
+    });
+  return found;
+}
+
 void ModelFacts::proveCaches(ModuleOp module) {
   for (const EntryFlow &entry : flow.entries()) {
     if (entry.cached.empty())
@@ -352,6 +373,12 @@ void ModelFacts::proveCaches(ModuleOp module) {
       same.at = index->getLoc();
       same.words = "`" + index->getName().getStringRef().str() +
                    "` counts from the call's first row";
+    }
+    if (Operation *reads = readsBatch(entry)) {
+      same.verdict = Fact::Fails;
+      same.at = reads->getLoc();
+      same.words = "`b` counts the sequences of a call: one alone has another "
+                   "number than among others";
     }
     for (const MaskUse &use : masks)
       if (use.cached && !use.lengths.empty()) {
