@@ -68,8 +68,12 @@ struct Schedule : impl::ScheduleBase<Schedule> {
   }
 
   void schedule(AttentionOp op, StringRef name) {
-    int64_t head = axisSize(op.getQ().getType(), axis::Head);
-    auto chosen = scheduleAttention(target, atom, head, isBanded(op));
+    auto query = cast<RankedTensorType>(op.getQ().getType());
+    int64_t head = axisSize(query, axis::Head);
+    // Tensors of bf16 are multiplied as they are.
+    AtomAttr chosenAtom =
+        query.getElementType().isBF16() ? chooseAtom(target, "bf16") : atom;
+    auto chosen = scheduleAttention(target, chosenAtom, head, isBanded(op));
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen); !why.empty())
         return refuse(name, why);

@@ -252,8 +252,8 @@ LogicalResult checkSupported(AttentionOp op, const AttentionTiling &tiling) {
     auto tensor = cast<RankedTensorType>(value.getType());
     if (!isFloat(tensor.getElementType()))
       return op.emitOpError(
-          "has a kernel for f32 tensors, and for bf16 with an "
-          "atom of bf16 and heads of even size from 16 on");
+          "has a kernel for f32 tensors, and for bf16 on targets that multiply "
+          "bf16 (znver5, graniterapids), with heads of even size from 16 on");
     if (axisNames(tensor).empty() ||
         axisNames(tensor).back().getValue() != axis::Head ||
         ShapedType::isDynamic(tensor.getShape().back()))

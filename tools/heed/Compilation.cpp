@@ -27,6 +27,8 @@ Compilation::Compilation(const Options &options, std::string target)
   registerAllDialects(registry);
   registry.insert<attn::AttnDialect>();
   mlirContext.appendDialectRegistry(registry);
+  // Errors stand at lines of YAML; `heed ir` shows the ops.
+  mlirContext.printOpOnDiagnostic(false);
   mlirContext.loadAllAvailableDialects();
   // Hardly a pass works on functions alone: its locks cost more than they
   // bring.
