@@ -17,6 +17,7 @@ namespace heed {
 LayerCost &LayerCost::operator+=(const LayerCost &other) {
   allowed += other.allowed;
   visited += other.visited;
+  atMost |= other.atMost;
   attentionOperations += other.attentionOperations;
   linearOperations += other.linearOperations;
   keyBytes += other.keyBytes;
@@ -32,7 +33,7 @@ bool LayerCost::isLike(const LayerCost &other) const {
     for (const Attention &attention : cost.attentions)
       pairs += attention.pairs + ";" +
                std::to_string(attention.operationsOfPair) + ";";
-    return std::tuple(pairs, cost.allowed, cost.visited,
+    return std::tuple(pairs, cost.allowed, cost.atMost, cost.visited,
                       cost.attentionOperations, cost.linearOperations,
                       cost.keyBytes, cost.cacheBytesPerPosition, cost.missing);
   };
@@ -146,6 +147,7 @@ private:
           !ShapedType::isDynamic(size))
         batch *= size;
     cost.allowed += batch * pairs->allowed;
+    cost.atMost |= pairs->atMost;
     cost.attentionOperations += batch * pairs->allowed * (ofPair / heads);
     // Heads of a group read their keys together.
     int64_t keysRead = 0;

@@ -21,6 +21,8 @@ struct LayerCost {
   llvm::SmallVector<Attention, 1> attentions;
   /// Pairs of all heads, allowed and visited.
   int64_t allowed = 0, visited = 0;
+  /// The allowed pairs and their operations are upper bounds.
+  bool atMost = false;
   /// Of the allowed pairs, and 2 m n k of the linears.
   int64_t attentionOperations = 0, linearOperations = 0;
   /// Bytes of keys and values that query tiles read, each tile the keys that it

@@ -31,6 +31,7 @@ public:
 
   /// Of the mask without its table conditions: nothing of it is looked up.
   bool restIsExact() const { return rest->isExact(); }
+  const masks::MaskSet &withoutTables() const { return *rest; }
   /// Of the mask without its table conditions.
   const masks::TileBounds &tileBounds();
   const masks::RowCoverage &rowCoverage();

@@ -64,11 +64,12 @@ struct MaskCost : impl::MaskCostBase<MaskCost> {
     std::string text;
     llvm::raw_string_ostream os(text);
     os << "with " << queries << " queries and " << keys
-       << " keys: " << all->allowed / same << " pairs allowed"
-       << (same < heads ? " in all heads, " : ", ") << visited / same
-       << " visited in tiles of " << tile << " queries";
+       << " keys: " << (all->atMost ? "at most " : "") << all->allowed / same
+       << " pairs allowed" << (same < heads ? " in all heads, " : ", ")
+       << visited / same << " visited in tiles of " << tile << " queries";
     if (all->allowed)
-      os << llvm::format(", %.3f times the allowed",
+      os << (all->atMost ? ", at least " : ", ")
+         << llvm::format("%.3f times the allowed",
                          double(visited) / all->allowed);
     if (!facts.conditions().conditions.empty())
       os << ", before the tables are looked at";

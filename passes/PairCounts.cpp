@@ -4,7 +4,10 @@
 #include "ir/Grouping.h"
 #include "ir/TileTest.h"
 #include "passes/MaskFlow.h"
+#include "passes/masks/EachPair.h"
 #include "passes/masks/EqualWork.h"
+
+#include <numeric>
 
 using namespace heed::attn;
 using namespace mlir;
@@ -62,6 +65,14 @@ static llvm::SmallVector<int64_t> askedPairs(AttentionOp op, int64_t queries,
   return work;
 }
 
+/// Pairs that are counted one by one where nothing else gives their number:
+/// some tenths of a second.
+constexpr int64_t mostPairs = 1 << 24;
+
+static int64_t headsOf(AttentionOp op) {
+  return std::max<int64_t>(1, axisSize(op.getQ().getType(), axis::Heads));
+}
+
 std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
                                      int64_t queries, int64_t keys,
                                      int64_t tileQueries, int64_t head) {
@@ -82,10 +93,25 @@ std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
   llvm::SmallVector<int64_t> lengths = {queries, keys};
   llvm::append_range(lengths, symbols);
   bool asks = asksTiles(op.getMask(), op.getTileBoundsAttr(), keyTileOf(op));
-  return PairCounts{facts.count().evaluate(lengths),
-                    asks ? askedPairs(op, queries, keys, tileQueries, symbols)
-                         : masks::visitedPairs(facts.tileBounds(), 0, queries,
-                                               tileQueries, keys, symbols)};
+  PairCounts pairs;
+  pairs.visited = asks ? askedPairs(op, queries, keys, tileQueries, symbols)
+                       : masks::visitedPairs(facts.tileBounds(), 0, queries,
+                                             tileQueries, keys, symbols);
+  int64_t visited =
+      std::accumulate(pairs.visited.begin(), pairs.visited.end(), int64_t(0));
+  int64_t heads = variesByHead(op) ? headsOf(op) : 1;
+  if (facts.count().exact) {
+    pairs.allowed = facts.count().evaluate(lengths);
+  } else if (queries <= mostPairs / heads / std::max<int64_t>(keys, 1)) {
+    pairs.allowed = masks::countEachPair(facts.withoutTables().atMost(),
+                                         queries, keys, symbols);
+    pairs.atMost = !facts.restIsExact();
+  } else {
+    // What is allowed is visited as well.
+    pairs.allowed = std::min(facts.count().evaluate(lengths), visited);
+    pairs.atMost = true;
+  }
+  return pairs;
 }
 
 bool variesByHead(AttentionOp op) {
@@ -96,8 +122,7 @@ bool variesByHead(AttentionOp op) {
 std::optional<PairCounts> countPairsOfHeads(AttentionOp op, MaskFacts &facts,
                                             int64_t queries, int64_t keys,
                                             int64_t tileQueries) {
-  int64_t heads =
-      std::max<int64_t>(1, axisSize(op.getQ().getType(), axis::Heads));
+  int64_t heads = headsOf(op);
   bool varies = variesByHead(op);
   std::optional<PairCounts> one;
   PairCounts all;
@@ -107,6 +132,7 @@ std::optional<PairCounts> countPairsOfHeads(AttentionOp op, MaskFacts &facts,
     if (!one)
       return std::nullopt;
     all.allowed += one->allowed;
+    all.atMost |= one->atMost;
     llvm::append_range(all.visited, one->visited);
   }
   return all;

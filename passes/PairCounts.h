@@ -10,6 +10,9 @@ namespace heed {
 /// only when it runs.
 struct PairCounts {
   int64_t allowed = 0;
+  /// `allowed` is an upper bound: the mask is too complex for a count by rows,
+  /// or not known, and the lengths are too long for one pair by pair.
+  bool atMost = false;
   llvm::SmallVector<int64_t> visited;
 };
 

@@ -23,12 +23,42 @@ def allowed(mask, queries, keys):
     return sum(test(q, kv) for q in range(queries) for kv in range(keys))
 
 
+# No closed formula and no rows are found of it in reasonable time.
+HARD = ("kv <= q and ((-3 <= q mod 8 - kv mod 8 <= 0 and (q floordiv 128) floordiv 3 == (kv floordiv 128) floordiv 3) or "
+        "((q mod 64 == kv mod 64 or 0 <= q - kv < 15) or ((q mod 8) * 2 >= kv mod 8 and kv mod 4 <= h)))")
+HARD_MODEL = f"""model: hard
+dims: {{heads: 4, q: any, head: 16}}
+inputs:
+  q: f32[heads, q, head]
+  k: f32[heads, q, head]
+  v: f32[heads, q, head]
+outputs:
+  out:
+    - attention: {{q: q, k: k, v: v, mask: "{HARD}"}}
+"""
+
+
 class Costs(unittest.TestCase):
     def explain(self, yaml, length):
         with tempfile.TemporaryDirectory(prefix="heed-costs-") as folder:
             model = pathlib.Path(folder) / "model.yaml"
             model.write_text(yaml)
             return json.loads(run(HEED, "explain", model, "--json", "--length", length, "--target=x86-64-v4").stdout)
+
+    def test_too_complex(self):
+        # Counted pair by pair, or said to be an upper bound.
+        for length in (1, 60, 200):
+            pairs = sum(allowed(HARD.replace("<= h", f"<= {h}"), length, length) for h in range(4))
+            found = self.explain(HARD_MODEL, length)
+            for cost in found["costs"]:
+                self.assertNotIn("at most", cost)
+                self.assertEqual((cost["allowed pairs"], cost["attention flop"]), (pairs, 64 * pairs))
+            self.assertIn(f" keys: {pairs} pairs allowed", str(found["remarks"]))
+        found = self.explain(HARD_MODEL, 5000)
+        for cost in found["costs"]:
+            self.assertIs(cost["at most"], True)
+            self.assertEqual(cost["allowed pairs"], cost["visited pairs"])
+        self.assertIn(" keys: at most ", str(found["remarks"]))
 
     def test_attentions(self):
         rng = random.Random(11)

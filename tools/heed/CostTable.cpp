@@ -38,10 +38,11 @@ std::string number(int64_t value) {
 using Cells = std::array<std::string, 7>;
 
 Cells cellsOf(const std::string &name, const LayerCost &cost) {
+  std::string bound = cost.atMost ? "<= " : "";
   return {name,
-          number(cost.allowed),
+          bound + number(cost.allowed),
           number(cost.visited),
-          number(cost.attentionOperations),
+          bound + number(cost.attentionOperations),
           number(cost.linearOperations),
           number(cost.keyBytes),
           number(cost.cacheBytesPerPosition)};
@@ -91,6 +92,9 @@ void printCosts(llvm::raw_ostream &os, const std::vector<LayerCost> &costs,
     for (const LayerCost::Attention &attention : group.first->attentions)
       os << "    " << nameOf(group) << ": " << attention.operationsOfPair
          << " FLOP for each pair of a head: " << attention.pairs << '\n';
+  if (model.atMost)
+    os << "    <=: at most; the mask is too complex, or not known, and the "
+          "lengths are too long to look at each pair\n";
   if (!model.missing.empty())
     os << "    not in the figures: " << model.missing << '\n';
 }
@@ -108,6 +112,8 @@ void printCosts(llvm::json::OStream &json,
           });
       });
       json.attribute("allowed pairs", cost.allowed);
+      if (cost.atMost)
+        json.attribute("at most", true);
       json.attribute("visited pairs", cost.visited);
       json.attribute("attention flop", cost.attentionOperations);
       json.attribute("linear flop", cost.linearOperations);

@@ -1,5 +1,6 @@
 // Counts of allowed pairs, by formula and by rows, against brute force.
 #include "passes/masks/MaskCount.h"
+#include "passes/masks/EachPair.h"
 #include "tests/passes/masks/TestMasks.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -54,6 +55,22 @@ TEST_CASE("counts of common masks") {
       if (square || !divides)
         CHECK(closed);
     }
+}
+
+TEST_CASE("counts pair by pair") {
+  mlir::MLIRContext context;
+  for (unsigned seed = 0; seed < 400; ++seed) {
+    NamedMask mask = randomMask(seed, 3);
+    for (auto [queries, keys] : {std::pair(23, 23), std::pair(7, 40)}) {
+      int64_t x = mask.minX + seed % (mask.maxX - mask.minX + 1), pairs = 0;
+      for (int64_t q = 0; q < queries; ++q)
+        for (int64_t kv = 0; kv < keys; ++kv)
+          pairs += mask.allows(q, kv, x);
+      INFO(mask.name);
+      CHECK(countEachPair(toMask(context, mask).atMost(), queries, keys, x) ==
+            pairs);
+    }
+  }
 }
 
 TEST_CASE("counts of random masks") {
