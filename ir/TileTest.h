@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "ir/AffineSum.h"
 #include "ir/Attn.h"
 
 namespace heed::attn {
@@ -28,7 +29,15 @@ public:
 
   /// `symbols`: the mask's; none for what is looked up per token.
   TileTest(Arithmetic &a, MaskAttr mask, Symbols symbols)
-      : a(a), mask(mask), symbols(symbols) {}
+      : a(a), symbols(symbols) {
+    for (mlir::IntegerSet set : mask.getDisjuncts()) {
+      Disjunct &disjunct = disjuncts.emplace_back();
+      for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+        disjunct.push_back(Constraint(set.getConstraint(i), set.isEq(i)));
+    }
+    for (unsigned dim : {0, 1})
+      remainders[dim] = remainderOf(dim, mask.getContext());
+  }
 
   /// May a pair of q0 <= q < q1, k0 <= kv < k1 be allowed? `leastKeys` are
   /// known to be among them: what they always meet costs nothing.
@@ -53,13 +62,35 @@ private:
   };
   using MaybeRange = std::optional<Range>; // none: any value
 
+  struct Constraint {
+    mlir::AffineExpr expr;
+    bool isEquality;
+    std::optional<Congruence> congruence;
+    /// x mod m compared with a constant.
+    bool isOfRemainder;
+
+    Constraint(mlir::AffineExpr constraint, bool isEquality)
+        : isEquality(isEquality) {
+      AffineSum sum(constraint);
+      expr = sum.expr();
+      if (isEquality)
+        congruence = asCongruence(sum);
+      isOfRemainder =
+          sum.terms().size() == 1 && asMod(sum.terms().front().expr);
+    }
+    /// The test needs no cuts to be exact.
+    bool isExact() const {
+      return isEquality ? congruence && congruence->isAll : isOfRemainder;
+    }
+  };
+  using Disjunct = llvm::SmallVector<Constraint>;
+
   Truth anyDisjunct() {
     Truth any = a.truth(false);
-    for (mlir::IntegerSet set : mask.getDisjuncts()) {
+    for (const Disjunct &constraints : disjuncts) {
       Truth all = a.truth(true);
-      for (unsigned i = 0; i < set.getNumConstraints(); ++i)
-        all = a.both(all, set.isEq(i) ? mayBeZero(set.getConstraint(i))
-                                      : mayBePositive(set.getConstraint(i)));
+      for (const Constraint &constraint : constraints)
+        all = a.both(all, mayHold(constraint));
       any = a.either(any, all);
     }
     return any;
@@ -72,7 +103,7 @@ private:
   /// The range of a position, cut where the largest of its remainders begins
   /// again: the remainders of each part are a range as well.
   llvm::SmallVector<Part> parts(Range range, unsigned dim) {
-    auto [offset, period] = remainderOf(dim);
+    auto [offset, period] = remainders[dim];
     MaybeRange by = offset ? rangeOf(offset) : std::nullopt;
     if (!by || range.width >= period)
       return {{range, a.truth(true)}};
@@ -86,44 +117,49 @@ private:
         {{cut, range.high, 0}, isCut}};
   }
 
-  /// c and m of the largest m of all (position + c) mod m that stand beside
-  /// something else: alone a remainder is exact.
-  std::pair<mlir::AffineExpr, int64_t> remainderOf(unsigned dim) {
-    mlir::AffineExpr offset,
-        position = mlir::getAffineDimExpr(dim, mask.getContext());
+  /// c and m of the largest m of all remainders that begin again where m
+  /// divides position + c, and stand beside something else: alone a remainder
+  /// is exact.
+  std::pair<mlir::AffineExpr, int64_t> remainderOf(unsigned dim,
+                                                   mlir::MLIRContext *context) {
+    constexpr int64_t Most = int64_t(1) << 31;
+    mlir::AffineExpr offset, position = mlir::getAffineDimExpr(dim, context);
     int64_t period = 0;
     auto look = [&](mlir::AffineExpr part) {
-      auto [x, m] = asMod(part);
+      auto mod = asMod(part);
+      if (!mod)
+        return;
+      auto [x, m] = *mod;
+      // (y floordiv n + c) mod m begins again where y + n * c passes n * m.
+      for (AffineSum sum(x); sum.terms().size() == 1 && m < Most;
+           sum = AffineSum(x)) {
+        auto y = asFloorDiv(sum.terms().front().expr);
+        if (!y || sum.terms().front().factor != 1 || y->divisor >= Most)
+          break;
+        x = y->dividend + y->divisor * sum.constant();
+        m *= y->divisor;
+      }
       if (m <= period)
         return;
-      mlir::AffineExpr rest =
-          mlir::simplifyAffineExpr(x - position, 2, symbols.size());
+      mlir::AffineExpr rest = AffineSum(x - position).expr();
       if (!rest.isFunctionOfDim(0) && !rest.isFunctionOfDim(1))
         std::tie(offset, period) = std::pair(rest, m);
     };
-    for (mlir::IntegerSet set : mask.getDisjuncts())
-      for (unsigned i = 0; i < set.getNumConstraints(); ++i)
-        if (mlir::AffineExpr expr = set.getConstraint(i);
-            set.isEq(i) ? !asMultiple(expr).second : !isRemainder(expr))
-          expr.walk(look);
+    for (const Disjunct &constraints : disjuncts)
+      for (const Constraint &constraint : constraints)
+        if (!constraint.isExact())
+          constraint.expr.walk(look);
     return {offset, period};
   }
 
-  /// x mod m + c, or c - x mod m.
-  static bool isRemainder(mlir::AffineExpr expr) {
-    auto sum = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
-    if (sum && expr.getKind() == mlir::AffineExprKind::Add &&
-        llvm::isa<mlir::AffineConstantExpr>(sum.getRHS()))
-      expr = sum.getLHS();
-    return asMod(expr).second || asMod(expr * -1).second;
-  }
-
-  static std::pair<mlir::AffineExpr, int64_t> asMod(mlir::AffineExpr e) {
-    auto binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(e);
-    if (binary && e.getKind() == mlir::AffineExprKind::Mod)
-      if (auto m = llvm::dyn_cast<mlir::AffineConstantExpr>(binary.getRHS()))
-        return {binary.getLHS(), m.getValue()};
-    return {{}, 0};
+  Truth mayHold(const Constraint &constraint) {
+    if (!constraint.isEquality)
+      return mayBePositive(constraint.expr);
+    if (!constraint.congruence)
+      return mayBeZero(constraint.expr);
+    auto [dividend, divisor, isAll] = *constraint.congruence;
+    Truth divides = mayDivide(divisor, dividend);
+    return isAll ? divides : a.both(divides, mayBeZero(constraint.expr));
   }
 
   Truth mayBePositive(mlir::AffineExpr expr) {
@@ -132,14 +168,6 @@ private:
   }
 
   Truth mayBeZero(mlir::AffineExpr expr) {
-    if (auto [dividend, divisor] = asMultiple(expr); divisor) {
-      // x mod m == 0 for some x from low to high.
-      MaybeRange range = rangeOf(dividend);
-      if (!range || range->width >= divisor - 1)
-        return a.truth(true);
-      Value last = a.times(a.floorDiv(range->high, divisor), divisor);
-      return a.lessEqual(range->low, last);
-    }
     MaybeRange range = rangeOf(expr);
     if (!range)
       return a.truth(true);
@@ -147,32 +175,13 @@ private:
                   a.lessEqual(a.constant(0), range->high));
   }
 
-  /// x and m where `expr == 0` says that m divides x: x mod m - c, or
-  /// x mod m - y mod m.
-  std::pair<mlir::AffineExpr, int64_t> asMultiple(mlir::AffineExpr expr) {
-    auto [x, m] = asMod(expr);
-    if (m)
-      return {x, m};
-    auto sum = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
-    if (!sum || expr.getKind() != mlir::AffineExprKind::Add)
-      return {{}, 0};
-    mlir::AffineExpr first = sum.getLHS(), second = sum.getRHS();
-    if (auto c = llvm::dyn_cast<mlir::AffineConstantExpr>(second)) {
-      bool negative = !asMod(first).second;
-      auto [x, m] = asMod(negative ? first * -1 : first);
-      int64_t remainder = negative ? c.getValue() : -c.getValue();
-      if (m && remainder >= 0 && remainder < m)
-        return {x - remainder, m};
-      return {{}, 0};
-    }
-    if (!asMod(first).second)
-      std::swap(first, second);
-    auto [positive, m1] = asMod(first);
-    auto [negated, m2] = asMod(second * -1);
-    if (m1 && m1 == m2)
-      return {mlir::simplifyAffineExpr(positive - negated, 2, symbols.size()),
-              m1};
-    return {{}, 0};
+  /// x mod m == 0 for some x from low to high?
+  Truth mayDivide(int64_t divisor, mlir::AffineExpr dividend) {
+    MaybeRange range = rangeOf(dividend);
+    if (!range || range->width >= divisor - 1)
+      return a.truth(true);
+    Value last = a.times(a.floorDiv(range->high, divisor), divisor);
+    return a.lessEqual(range->low, last);
   }
 
   MaybeRange rangeOf(mlir::AffineExpr expr) {
@@ -205,11 +214,6 @@ private:
         std::swap(left->low, left->high);
       return Range{a.times(left->low, n), a.times(left->high, n),
                    std::abs(n) * left->width};
-    case mlir::AffineExprKind::CeilDiv: {
-      Value up = a.constant(n - 1);
-      left = Range{a.add(left->low, up), a.add(left->high, up), left->width};
-      [[fallthrough]];
-    }
     case mlir::AffineExprKind::FloorDiv:
       return Range{a.floorDiv(left->low, n), a.floorDiv(left->high, n),
                    left->width / n};
@@ -229,8 +233,9 @@ private:
   }
 
   Arithmetic &a;
-  MaskAttr mask;
   Symbols symbols;
+  llvm::SmallVector<Disjunct> disjuncts;
+  std::pair<mlir::AffineExpr, int64_t> remainders[2]; // of each position
   MaybeRange ranges[2];
 };
 

@@ -231,6 +231,28 @@ const std::vector<Mask> &masks() {
        }},
       {R"("q floordiv 56 - kv floordiv 56 == 0" or "q mod 56 - kv mod 56 == 0")",
        [](I q, I k) { return q / 56 == k / 56 || q % 56 == k % 56; }},
+      // As the frontend writes `kv <= q and q mod 128 == kv mod 128`, `(q
+      // floordiv 8) mod 20 == (kv floordiv 8) mod 20`, and so on: MLIR's
+      // simplification spreads remainders over sums.
+      {R"("q - kv >= 0, q + (kv floordiv 128) * 128 - kv - q floordiv 128 * 128 == 0")",
+       [](I q, I k) { return k <= q && q % 128 == k % 128; }},
+      {R"("q - kv >= 0, (q floordiv 8) mod 20 + ((kv floordiv 8) floordiv 20) * 20 - kv floordiv 8 == 0")",
+       [](I q, I k) { return k <= q && q / 8 % 20 == k / 8 % 20; }},
+      {R"("q - kv >= 0, (q floordiv 8) mod 20 + ((kv floordiv 8) floordiv 20) * 20 - kv floordiv 8 - 3 == 0")",
+       [](I q, I k) { return k <= q && q / 8 % 20 == k / 8 % 20 + 3; }},
+      {R"("q - kv >= 0, q + (kv floordiv 128) * 128 - kv - (q + 3) floordiv 128 * 128 - 4 == 0")",
+       [](I q, I k) { return k <= q && (q + 3) % 128 == k % 128 + 7; }},
+      {R"("q - kv >= 0, kv + ((q - kv) floordiv 128) * 128 - q + 3 >= 0")",
+       [](I q, I k) { return k <= q && (q - k) % 128 <= 3; }},
+      {R"("q - kv >= 0, kv - (kv + 5) floordiv 128 * 128 + 5 == 0")",
+       [](I q, I k) { return k <= q && (k + 5) % 128 == 0; }},
+      {R"("q floordiv 56 - kv floordiv 56 == 0" or "q + (kv floordiv 56) * 56 - kv - q floordiv 56 * 56 == 0")",
+       [](I q, I k) { return q / 56 == k / 56 || q % 56 == k % 56; }},
+      {R"("q floordiv 56 - kv floordiv 56 + 3 >= 0, kv floordiv 56 - q floordiv 56 + 3 >= 0, q + (kv floordiv 56) * 56 - kv - q floordiv 56 * 56 + 3 >= 0, kv + (q floordiv 56) * 56 - q - kv floordiv 56 * 56 + 3 >= 0")",
+       [](I q, I k) {
+         return std::abs(q / 56 - k / 56) <= 3 &&
+                std::abs(q % 56 - k % 56) <= 3;
+       }},
   };
   return all;
 }
