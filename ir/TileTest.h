@@ -271,6 +271,9 @@ struct KnownArithmetic {
 /// divisions forbid all of it.
 bool asksTiles(MaskAttr mask, TileBoundsAttr bounds, int64_t keys);
 
+/// Keys of a tile where a target has 32 registers.
+inline constexpr int64_t kUsualKeyTile = 8;
+
 /// Keys that are asked for at once where none is needed.
 inline constexpr int64_t kMostKeysAsked = 128;
 

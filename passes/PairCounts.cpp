@@ -14,12 +14,9 @@ using namespace mlir;
 
 namespace heed {
 
-/// The keys of a tile where a target has 32 registers.
-constexpr int64_t UsualKeyTile = 8;
-
 static int64_t keyTileOf(AttentionOp op) {
   AttentionScheduleAttr schedule = op.getScheduleAttr();
-  return schedule ? schedule.getKeyTile() : UsualKeyTile;
+  return schedule ? schedule.getKeyTile() : kUsualKeyTile;
 }
 
 /// Pairs that each query tile visits where the kernel asks of each tile of keys

@@ -14,9 +14,6 @@ namespace heed {
 namespace {
 constexpr llvm::StringLiteral Name = "tile-bounds";
 
-/// Keys of a tile where a target has 32 registers.
-constexpr int64_t UsualKeyTile = 8;
-
 TileLoopAttr toAttribute(MLIRContext *context, const masks::KeyRange &range,
                          bool full) {
   IntegerSet always = IntegerSet::get(0, range.lower.getNumSymbols(),
@@ -106,7 +103,7 @@ struct TileBounds : impl::TileBoundsBase<TileBounds> {
       const masks::TileBounds &found = facts.tileBounds();
       Bounds bounds = boundsOf(op.getMask(), found, facts.conditions());
       op.setTileBoundsAttr(bounds.attribute);
-      bool asks = asksTiles(op.getMask(), bounds.attribute, UsualKeyTile);
+      bool asks = asksTiles(op.getMask(), bounds.attribute, kUsualKeyTile);
       if (asks)
         bounds.text += "; of these only tiles of keys that the mask may need, "
                        "asked of each before it is loaded";

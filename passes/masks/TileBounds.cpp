@@ -5,6 +5,9 @@
 using namespace heed::masks;
 using namespace mlir;
 
+static constexpr char StrideReason[] =
+    "ranges of keys hold those between keys at a stride";
+
 namespace {
 /// Columns of the analysis: dims (q, kv) or (kv), then symbols q0, q1, L and
 /// the mask's.
@@ -147,7 +150,7 @@ struct TileProblem {
       if (widened || shrunk) {
         bounds.exact = false;
         bounds.reason += bounds.reason.empty() ? "" : "; ";
-        bounds.reason += "keys at a stride are visited with those between them";
+        bounds.reason += StrideReason;
       }
     }
     needed = tidy(needed);
@@ -162,7 +165,7 @@ struct TileProblem {
     if (exact.exhausted() ||
         (!options.filters && llvm::any_of(bounds.partial, filtered)))
       return everything(
-          "the mask is too complex for exact bounds: all keys are visited");
+          "the mask is too complex for exact bounds: the range is all keys");
     return bounds;
   }
 };
@@ -220,8 +223,7 @@ std::optional<MaskSet> withoutHardRows(const MaskSet &mask) {
   if (!any)
     return std::nullopt;
   return MaskSet::between(mask.getContext(), mask.getSymbols(), lower, upper,
-                          "keys at a stride are visited with those between "
-                          "them");
+                          StrideReason);
 }
 } // namespace
 

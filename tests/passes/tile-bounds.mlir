@@ -42,7 +42,7 @@ func.func @cache(%q: !x, %c: !c, %rows: !attn.ragged<token>, %doc: tensor<?xi32,
   %some_documents = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) tables(%doc : tensor<?xi32, #attn.axes<[token]>>)
       mask <(q, kv)[dq : doc[q], dk : doc[kv]] : "q - kv >= 0, dq - dk == 0" or "q - kv >= 0, 3 - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv", table_names = ["doc"]} : !x, !c, !c -> !x
 
-  // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: keys at a stride are visited with those between them"
+  // CHECK: [Missed] tile-bounds | Category:attn | Remark="more keys are visited or masked than the mask needs: ranges of keys hold those between keys at a stride"
   // CHECK-NEXT: %strided =
   %strided = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0, (q - kv) mod 4 == 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"} : !x, !c, !c -> !x
 

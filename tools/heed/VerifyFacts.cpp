@@ -1,6 +1,7 @@
 #include "tools/heed/VerifyFacts.h"
 
 #include "ir/Axes.h"
+#include "ir/TileTest.h"
 #include "passes/LeakWords.h"
 #include "passes/MaskFlow.h"
 #include "passes/masks/MaskCount.h"
@@ -205,6 +206,19 @@ static std::optional<int64_t> operationsOfPair(MaskOp op) {
   return 4 * axisSize(queries, axis::Head) * axisSize(queries, axis::Heads);
 }
 
+/// What a tile visits. Where the kernel asks of each tile of keys, that it
+/// visits no other is tested, not proved.
+static std::string wordsOfTiles(MaskUse &use) {
+  if (use.tiles.exact)
+    return "a tile visits the keys that it needs and no other";
+  MLIRContext *context = use.op->getContext();
+  auto inexact = attn::TileBoundsAttr::get(context, false, {});
+  if (attn::asksTiles(use.op.getMask(), inexact, attn::kUsualKeyTile))
+    return use.tiles.reason + "; the kernel asks of each tile of keys whether "
+                              "the mask may need it";
+  return "more keys are visited or masked: " + use.tiles.reason;
+}
+
 void ModelFacts::proveMask(MaskUse &use) {
   double started = now();
   Location at = use.op.getLoc();
@@ -239,10 +253,7 @@ void ModelFacts::proveMask(MaskUse &use) {
   use.tileOptions.keysReachTile = use.ownRows;
   use.tiles = computeTileBounds(*use.set, use.tileOptions);
   add({use.subject, "tiles exact",
-       use.tiles.exact ? Fact::Proved : Fact::NotProved,
-       use.tiles.exact ? "a tile visits the keys that it needs and no other"
-                       : "more keys are visited or masked: " + use.tiles.reason,
-       at},
+       use.tiles.exact ? Fact::Proved : Fact::NotProved, wordsOfTiles(use), at},
       started);
 
   started = now();

@@ -159,7 +159,7 @@ TEST_CASE("a stride is a filter, or is widened") {
         "needed:  [0, q1)\n"
         "full:    none\n"
         "partial: [0, q1)\n"
-        "not exact: keys at a stride are visited with those between them\n");
+        "not exact: ranges of keys hold those between keys at a stride\n");
 }
 
 TEST_CASE("constraints that are looked up per token make tiles partial") {
@@ -187,7 +187,7 @@ TEST_CASE(
                                     "full:    none\n"
                                     "partial: [0, L)\n"
                                     "not exact: the mask is too complex for "
-                                    "exact bounds: all keys are visited\n");
+                                    "exact bounds: the range is all keys\n");
 }
 
 TEST_CASE("constraints without meaning are refused") {
