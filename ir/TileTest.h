@@ -34,6 +34,8 @@ public:
       Disjunct &disjunct = disjuncts.emplace_back();
       for (unsigned i = 0; i < set.getNumConstraints(); ++i)
         disjunct.push_back(Constraint(set.getConstraint(i), set.isEq(i)));
+      for (Constraint &constraint : disjunct)
+        constraint.findBounds(disjunct);
     }
     for (unsigned dim : {0, 1})
       remainders[dim] = remainderOf(dim, mask.getContext());
@@ -68,6 +70,8 @@ private:
     std::optional<Congruence> congruence;
     /// x mod m compared with a constant.
     bool isOfRemainder;
+    /// Of the congruence's dividend, by the constraints beside it.
+    std::optional<int64_t> least, most;
 
     Constraint(mlir::AffineExpr constraint, bool isEquality)
         : isEquality(isEquality) {
@@ -77,6 +81,22 @@ private:
         congruence = asCongruence(sum);
       isOfRemainder =
           sum.terms().size() == 1 && asMod(sum.terms().front().expr);
+    }
+    /// A bound that is congruent itself forbids no range that the two of them
+    /// allow.
+    void findBounds(llvm::ArrayRef<Constraint> beside) {
+      if (!congruence)
+        return;
+      auto [dividend, divisor, isAll] = *congruence;
+      for (const Constraint &other : beside) {
+        if (other.isEquality)
+          continue;
+        AffineSum above(dividend - other.expr), below(dividend + other.expr);
+        if (above.terms().empty() && above.constant() % divisor != 0)
+          least = std::max(least.value_or(above.constant()), above.constant());
+        if (below.terms().empty() && below.constant() % divisor != 0)
+          most = std::min(most.value_or(below.constant()), below.constant());
+      }
     }
     /// The test needs no cuts to be exact.
     bool isExact() const {
@@ -157,9 +177,10 @@ private:
       return mayBePositive(constraint.expr);
     if (!constraint.congruence)
       return mayBeZero(constraint.expr);
-    auto [dividend, divisor, isAll] = *constraint.congruence;
-    Truth divides = mayDivide(divisor, dividend);
-    return isAll ? divides : a.both(divides, mayBeZero(constraint.expr));
+    Truth divides = mayDivide(constraint);
+    return constraint.congruence->isAll
+               ? divides
+               : a.both(divides, mayBeZero(constraint.expr));
   }
 
   Truth mayBePositive(mlir::AffineExpr expr) {
@@ -176,12 +197,23 @@ private:
   }
 
   /// x mod m == 0 for some x from low to high?
-  Truth mayDivide(int64_t divisor, mlir::AffineExpr dividend) {
-    MaybeRange range = rangeOf(dividend);
-    if (!range || range->width >= divisor - 1)
+  Truth mayDivide(const Constraint &constraint) {
+    int64_t divisor = constraint.congruence->divisor;
+    MaybeRange range = rangeOf(constraint.congruence->dividend);
+    bool isBounded = constraint.least || constraint.most;
+    if (!range || (!isBounded && range->width >= divisor - 1))
       return a.truth(true);
-    Value last = a.times(a.floorDiv(range->high, divisor), divisor);
-    return a.lessEqual(range->low, last);
+    auto [low, high, width] = *range;
+    if (constraint.least) {
+      Value least = a.constant(*constraint.least);
+      low = a.select(a.lessEqual(low, least), least, low);
+    }
+    if (constraint.most) {
+      Value most = a.constant(*constraint.most);
+      high = a.select(a.lessEqual(most, high), most, high);
+    }
+    Value last = a.times(a.floorDiv(high, divisor), divisor);
+    return a.lessEqual(low, last);
   }
 
   MaybeRange rangeOf(mlir::AffineExpr expr) {

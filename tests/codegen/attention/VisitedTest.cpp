@@ -242,6 +242,8 @@ const std::vector<Mask> &masks() {
        [](I q, I k) { return k <= q && q / 8 % 20 == k / 8 % 20 + 3; }},
       {R"("q - kv >= 0, q + (kv floordiv 128) * 128 - kv - (q + 3) floordiv 128 * 128 - 4 == 0")",
        [](I q, I k) { return k <= q && (q + 3) % 128 == k % 128 + 7; }},
+      {R"("q - kv >= 0, q - kv - (q - kv + 5) floordiv 128 * 128 + 5 == 0")",
+       [](I q, I k) { return k <= q && (q + 5 - k) % 128 == 0; }},
       {R"("q - kv >= 0, kv + ((q - kv) floordiv 128) * 128 - q + 3 >= 0")",
        [](I q, I k) { return k <= q && (q - k) % 128 <= 3; }},
       {R"("q - kv >= 0, kv - (kv + 5) floordiv 128 * 128 + 5 == 0")",
