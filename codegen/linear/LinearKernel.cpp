@@ -331,10 +331,9 @@ void emitRowKernel(Emit &e, Kernel &kernel, Operation *op) {
   }
   kernel.scratchBytes =
       llvm::alignTo(std::max<int64_t>(RowProgram::scratchBytes(op), 64), 64);
-  Value begin =
-      e.div(e.mul(rows, kernel.context.thread), kernel.context.threads);
-  Value end = e.div(e.mul(rows, e.add(kernel.context.thread, 1)),
-                    kernel.context.threads);
+  Value thread = kernel.context.thread, threads = kernel.context.threads;
+  Value begin = beginOf(e, rows, thread, threads, 0),
+        end = beginOf(e, rows, e.add(thread, 1), threads, 0);
   int64_t panels = llvm::divideCeil(columns, kPanel);
   auto tile = TileEpilogueOp::create(e.b, e.loc, ValueRange(), begin, end,
                                      e.index(0), e.index(panels),

@@ -74,6 +74,24 @@ bool Exact::isEmpty(const IntegerUnion &set) {
                       [&](const Conjunct &c) { return isEmpty(c); });
 }
 
+bool Exact::equateRows(Conjunct &c, const Conjunct &known) {
+  bool any = false;
+  for (unsigned i = 0; i < c.inequalities.size();) {
+    Conjunct more = c;
+    more.intersect(known);
+    Row row = c.inequalities[i];
+    more.inequalities.push_back(add(row, c.constant(-1)));
+    if (!isEmpty(more)) {
+      ++i;
+      continue;
+    }
+    c.inequalities.erase(c.inequalities.begin() + i);
+    c.equalities.push_back(row);
+    any = true;
+  }
+  return any;
+}
+
 std::optional<SmallVector<int64_t>> Exact::sample(const Conjunct &original) {
   Conjunct c = original;
   if (exhausted() || !normalize(c) || !pay(emptinessCost(c)))

@@ -53,6 +53,11 @@ public:
   bool isEmpty(const Conjunct &c);
   bool isEmpty(const IntegerUnion &set);
 
+  /// Turns rows of `c` that are 0 at every point of it within `known` into
+  /// equalities; whether there were any. i >= r, i <= 1, j >= 0, j <= r - 1 has
+  /// points for r = 1 only.
+  bool equateRows(Conjunct &c, const Conjunct &known);
+
   /// The integer point of the set that is least in the first column, then in
   /// the second, and so on; [dims, symbols]. Columns without a lower bound take
   /// some value. nullopt when the set is empty.

@@ -60,7 +60,6 @@ struct PointCount {
   llvm::function_ref<void(Conjunct, Polynomial)> emit;
 
   bool count(Conjunct c);
-  bool equateRows(Conjunct &c);
 };
 } // namespace
 
@@ -70,26 +69,6 @@ static std::optional<unsigned> dimOfUnitEquality(const Conjunct &c) {
       if (std::abs(row[dim]) == 1)
         return dim;
   return std::nullopt;
-}
-
-/// Turns rows that are 0 at every point into equalities. i >= r, i <= 1, j >=
-/// 0, j <= r - 1 has points for r = 1 only.
-bool PointCount::equateRows(Conjunct &c) {
-  bool any = false;
-  for (unsigned i = 0; i < c.inequalities.size();) {
-    Conjunct more = c;
-    more.intersect(known(c.numDims));
-    Row row = c.inequalities[i];
-    more.inequalities.push_back(heed::masks::add(row, c.constant(-1)));
-    if (!exact.isEmpty(more)) {
-      ++i;
-      continue;
-    }
-    c.inequalities.erase(c.inequalities.begin() + i);
-    c.equalities.push_back(row);
-    any = true;
-  }
-  return any;
 }
 
 /// Adds the number of points of one conjunction; false when there is no
@@ -109,7 +88,7 @@ bool PointCount::count(Conjunct c) {
         return fewer.disjuncts.empty() && !exact.exhausted();
       c = exact.simplify(fewer.disjuncts.front(), known(c.numDims - 1));
     }
-  } while (!exact.exhausted() && equateRows(c));
+  } while (!exact.exhausted() && exact.equateRows(c, known(c.numDims)));
   if (!c.divisions.empty())
     return false;
   std::vector<std::pair<Conjunct, Polynomial>> pieces;

@@ -46,25 +46,9 @@ static Polynomial onEqualities(Polynomial polynomial, Conjunct c) {
   return polynomial;
 }
 
-/// Turns rows that are 0 wherever the piece is into equalities.
-void Piecewise::equateRows(Conjunct &when) {
-  for (unsigned i = 0; i < when.inequalities.size();) {
-    Conjunct more = when;
-    more.intersect(known);
-    Row row = when.inequalities[i];
-    more.inequalities.push_back(heed::masks::add(row, when.constant(-1)));
-    if (!exact.isEmpty(more)) {
-      ++i;
-      continue;
-    }
-    when.inequalities.erase(when.inequalities.begin() + i);
-    when.equalities.push_back(row);
-  }
-}
-
 void Piecewise::unite() {
   for (Piece &piece : pieces)
-    equateRows(piece.when);
+    exact.equateRows(piece.when, known);
   // Where an equality holds, another piece's polynomial may be as good.
   for (Piece &piece : pieces)
     for (const Piece &other : pieces)

@@ -27,8 +27,6 @@ public:
   std::vector<Piece> take() { return std::move(pieces); }
 
 private:
-  void equateRows(Conjunct &when);
-
   Exact &exact;
   Conjunct known;
   std::vector<Piece> pieces;

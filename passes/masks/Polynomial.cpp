@@ -3,6 +3,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <utility>
+
 using namespace heed::masks;
 using llvm::DynamicAPInt;
 using mlir::presburger::Fraction;
@@ -46,14 +48,17 @@ Polynomial Polynomial::operator*(const Polynomial &other) const {
   return product;
 }
 
+/// The power of a variable, which is taken out.
+static unsigned takePower(Polynomial::Powers &powers, unsigned variable) {
+  return variable < powers.size() ? std::exchange(powers[variable], 0) : 0;
+}
+
 Polynomial Polynomial::substitute(unsigned variable,
                                   const Polynomial &value) const {
   Polynomial result;
   for (const auto &[original, coefficient] : terms) {
     Powers powers = original;
-    unsigned power = 0;
-    if (variable < powers.size())
-      std::swap(power, powers[variable]);
+    unsigned power = takePower(powers, variable);
     Polynomial term;
     term.add(powers, coefficient);
     for (unsigned p = 0; p < power; ++p)
@@ -103,9 +108,7 @@ Polynomial Polynomial::sum(unsigned variable, const Polynomial &first,
   Polynomial result;
   for (const auto &[original, coefficient] : terms) {
     Powers powers = original;
-    unsigned power = 0;
-    if (variable < powers.size())
-      std::swap(power, powers[variable]);
+    unsigned power = takePower(powers, variable);
     Polynomial others;
     others.add(powers, coefficient);
     result = result + others * (upTo[power] +

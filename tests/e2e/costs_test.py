@@ -5,7 +5,7 @@ import random
 import tempfile
 import unittest
 
-from support import HEED, run
+from support import HEED, plain_attentions, run
 
 
 def mask_of(rng):
@@ -26,16 +26,7 @@ def allowed(mask, queries, keys):
 # No closed formula and no rows are found of it in reasonable time.
 HARD = ("kv <= q and ((-3 <= q mod 8 - kv mod 8 <= 0 and (q floordiv 128) floordiv 3 == (kv floordiv 128) floordiv 3) or "
         "((q mod 64 == kv mod 64 or 0 <= q - kv < 15) or ((q mod 8) * 2 >= kv mod 8 and kv mod 4 <= h)))")
-HARD_MODEL = f"""model: hard
-dims: {{heads: 4, q: any, head: 16}}
-inputs:
-  q: f32[heads, q, head]
-  k: f32[heads, q, head]
-  v: f32[heads, q, head]
-outputs:
-  out:
-    - attention: {{q: q, k: k, v: v, mask: "{HARD}"}}
-"""
+HARD_MODEL = plain_attentions([HARD], 4, 16)
 
 
 class Costs(unittest.TestCase):
@@ -66,18 +57,9 @@ class Costs(unittest.TestCase):
             mask, length = mask_of(rng), rng.randint(1, 300)
             heads, head = rng.choice([1, 2, 6]), rng.choice([8, 64])
             # Of one sequence, which has a closed formula, or of two.
-            keys, axes = rng.choice([("q", "q: any"), ("kv", "q: any, kv: any")])
+            keys = rng.choice(["q", "kv"])
             with self.subTest(mask=mask, length=length, heads=heads, head=head):
-                costs = self.explain(f"""model: costs
-dims: {{heads: {heads}, {axes}, head: {head}}}
-inputs:
-  q: f32[heads, q, head]
-  k: f32[heads, {keys}, head]
-  v: f32[heads, {keys}, head]
-outputs:
-  out:
-    - attention: {{q: q, k: k, v: v, mask: "{mask}"}}
-""", length)["costs"]
+                costs = self.explain(plain_attentions([mask], heads, head, "q", keys), length)["costs"]
                 model = costs[-1]
                 pairs = heads * allowed(mask, length, length)
                 self.assertEqual(model["allowed pairs"], pairs)
@@ -90,17 +72,8 @@ outputs:
 
     def test_windows_by_head(self):
         """Heads with bounds of their own are counted one by one."""
-        costs = self.explain("""model: costs
-dims: {heads: 3, token: any, head: 16}
-let: {window: [4, 32, 100]}
-inputs:
-  q: f32[heads, token, head]
-  k: f32[heads, token, head]
-  v: f32[heads, token, head]
-outputs:
-  out:
-    - attention: {q: q, k: k, v: v, mask: "kv <= q and q - kv < window[h]"}
-""", 150)["costs"]
+        costs = self.explain(plain_attentions(["kv <= q and q - kv < window[h]"], 3, 16, more="let: {window: [4, 32, 100]}\n"),
+                             150)["costs"]
         pairs = sum(allowed(f"kv <= q and q - kv < {w}", 150, 150) for w in (4, 32, 100))
         self.assertEqual(costs[-1]["allowed pairs"], pairs)
 

@@ -1,22 +1,11 @@
 """Windows by a list of the model file: of each head (`window[h]`) and of each layer (`window[i]`), against the f64 oracle."""
 import unittest
 
-from support import ORACLE, EndToEnd, greedy_rows, read_npy, run, small_decoder, words, write_ids, write_npy
+from support import ORACLE, EndToEnd, greedy_rows, plain_attentions, read_npy, run, small_decoder, words, write_ids, write_npy
 
 VOCABULARY = 97
-TENSORS = """model: tensors
-dims: {heads: 4, token: any, head: 16}
-let: {window: [2, 4, 8, 16]}
-inputs:
-  q: f32[heads, token, head]
-  k: f32[heads, token, head]
-  v: f32[heads, token, head]
-outputs:
-  out:
-    - attention: {q: q, k: k, v: v, mask: "kv <= q and q - kv < window[h]"}
-  other:
-    - attention: {q: q, k: k, v: v, mask: "kv <= q and (q - kv < window[h] or kv < 1)"}
-"""
+TENSORS = plain_attentions(["kv <= q and q - kv < window[h]", "kv <= q and (q - kv < window[h] or kv < 1)"], 4, 16,
+                           more="let: {window: [2, 4, 8, 16]}\n")
 
 
 def decoder(window, windows):

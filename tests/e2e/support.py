@@ -146,6 +146,23 @@ decoder:
 """
 
 
+def plain_attentions(masks, heads, head, query="token", key="token", more=""):
+    """The model file of attentions over q [heads, query, head] and k, v of as many heads: an output for each mask, out, out1, ...;
+    `more` are further lines."""
+    axes = ", ".join(f"{axis}: any" for axis in dict.fromkeys((query, key)))
+    outputs = "".join(f"""  out{number or ''}:
+    - attention: {{q: q, k: k, v: v, mask: "{mask}"}}
+""" for number, mask in enumerate(masks))
+    return f"""model: tensors
+dims: {{heads: {heads}, {axes}, head: {head}}}
+{more}inputs:
+  q: f32[heads, {query}, head]
+  k: f32[heads, {key}, head]
+  v: f32[heads, {key}, head]
+outputs:
+{outputs}"""
+
+
 class EndToEnd(unittest.TestCase):
     """A test with a folder of its own."""
 

@@ -311,6 +311,14 @@ static Operation *countsFromZero(ModuleOp module, const EntryFlow &decoder) {
   return found;
 }
 
+/// Whether a mask reads one of these words of the language itself, no table.
+static bool readsWord(MaskOp op, ArrayRef<StringRef> words) {
+  return llvm::any_of(op.getMask().getSymbols(), [&](MaskSymbolAttr symbol) {
+    return symbol.getTable().getValue().empty() &&
+           llvm::is_contained(words, symbol.getName().getValue());
+  });
+}
+
 /// The first mask over keys of another sequence that reads q_len or kv_len.
 static MaskOp readsLengths(const EntryFlow &decoder) {
   MaskOp found;
@@ -319,11 +327,8 @@ static MaskOp readsLengths(const EntryFlow &decoder) {
       ScoresOp scores = scoresOf(op.getX());
       if (scores && isa<CacheType>(scores.getK().getType()))
         return; // what is proved of these is exact
-      for (MaskSymbolAttr symbol : op.getMask().getSymbols())
-        if (StringRef name = symbol.getName().getValue();
-            !found && symbol.getTable().getValue().empty() &&
-            (name == "q_len" || name == "kv_len"))
-          found = op;
+      if (!found && readsWord(op, {"q_len", "kv_len"}))
+        found = op;
     });
   return found;
 }
@@ -336,11 +341,7 @@ static Operation *readsBatch(const EntryFlow &decoder) {
     function->walk([&](Operation *op) {
       bool reads = false;
       if (auto mask = dyn_cast<MaskOp>(op))
-        reads = llvm::any_of(mask.getMask().getSymbols(),
-                             [](MaskSymbolAttr symbol) {
-                               return symbol.getTable().getValue().empty() &&
-                                      symbol.getName().getValue() == "b";
-                             });
+        reads = readsWord(mask, {"b"});
       else if (auto rule = dyn_cast<ScoreMapOp>(op))
         reads = !rule.getBody().getArgument(batchArgument).use_empty();
       if (reads && !found)
