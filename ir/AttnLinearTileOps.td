@@ -16,17 +16,21 @@ def Attn_TileRowsOp : Attn_TileOp<"tile_rows"> {
   let assemblyFormat = "$x `[` $first `to` $last `]` `into` $into $prologue attr-dict `:` type($x) `,` type($into)";
 }
 
-def Attn_TileMatmulOp : Attn_TileOp<"tile_matmul"> {
+def Attn_TileMatmulOp : Attn_TileOp<"tile_matmul", [AttrSizedOperandSegments]> {
   let summary = "into = x W^T for a block of rows and of panels of 16 outputs";
   let description = [{
     into[i, j] = sum over k of x[i, k] * W[16 * first + j, k], k ascending, for 0 <= i < rows and the outputs of the panels
     first..last. x is [rows, in] as tile_rows packs it, `into` is [rows, 16 * block_panels] f32. The schedule's register tile
     and block_k apply. `next` is the byte of the weights' memory where this thread reads on afterwards: a row alone, which
     waits for memory, asks for it before its own panels end. A hint, any number will do.
+    With `result`, [result_rows, 16 * panels of the weight] f32 from memory, products are written there, to its rows
+    result_first <= row < result_last, and `into` holds sums that are not whole.
   }];
   let arguments = (ins Attn_Memory1D:$x, Index:$rows, Attn_WeightType:$weight, Index:$first, Index:$last, Index:$next,
-                       Attn_Memory1D:$into, Attn_Memory1D:$scratch, Attn_LinearScheduleAttr:$schedule);
-  let assemblyFormat = [{ $x `rows` $rows `,` $weight `panels` $first `to` $last `next` $next `into` $into `scratch` $scratch `,` $schedule
+                       Attn_Memory1D:$into, Attn_Memory1D:$scratch, Optional<AnyRankedTensor>:$result, Optional<Index>:$result_first,
+                       Optional<Index>:$result_last, Attn_LinearScheduleAttr:$schedule);
+  let assemblyFormat = [{ $x `rows` $rows `,` $weight `panels` $first `to` $last `next` $next `into` $into `scratch` $scratch
+    (`result` $result^ `rows` $result_first `to` $result_last `:` type($result))? `,` $schedule
     attr-dict `:` type($x) `,` type($weight) `,` type($into) `,` type($scratch) }];
 }
 

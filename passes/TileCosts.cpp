@@ -125,38 +125,43 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
                                   const LinearShape &shape) {
   RegisterTile tile = registerTile(target, atom, shape.panelsOfHead);
 
-  // The panels of one pass stay in half of L1 while rows go by; passes are
-  // equally deep, in blocks of 32 (Q4, Q8). Pairs that are read where they lie
-  // come from L2 as fast as they are multiplied, and each pass costs the sums
-  // once to L1 and back: few, deep passes. AMX is faster than L2.
+  // Weights that are decoded stay in half of L1 while rows go by. Those that
+  // are read where they lie come from L2 as fast as they are multiplied, and
+  // each pass costs the sums once to L1 and back: few, deep passes. AMX is
+  // faster than L2. Passes are equally deep, in blocks of 32 (Q4, Q8).
   bool pairs = atom.getKind().getValue().contains("bf16");
-  bool inPlace = pairs && shape.inBf16,
-       decodes = !(pairs ? shape.inBf16 : shape.inF32);
+  bool inPlace = pairs ? shape.inBf16 : shape.inF32;
   int64_t element = pairs ? 2 : sizeof(float), panelRow = panelWidth * element;
-  int64_t fast =
-      inPlace && !isTileAtom(atom) ? target.getL2() / 4 : target.getL1() / 2;
+  int64_t fast = !inPlace || isTileAtom(atom) ? target.getL1() / 2
+                 : pairs                      ? target.getL2() / 4
+                                              : target.getL2() / 8;
   int64_t deepest =
       std::max<int64_t>(fast / (tile.panels * panelRow) / 32 * 32, 32);
   int64_t passes = llvm::divideCeil(shape.depth, deepest);
   int64_t blockK = llvm::alignTo(llvm::divideCeil(shape.depth, passes), 32);
 
-  // A block's weights stay in half of L2, its rows in a quarter. Where weights
-  // are decoded, more rows and longer runs share that (prefill of SmolLM2 in Q4
+  // One group of panels after another is enough of them where weights are read
+  // in place: rows of the result are written in long runs, and are still near
+  // when the epilogue writes them. Decoded panels of a block stay in half of
+  // L2; there more rows and longer runs share it (prefill of SmolLM2 in Q4
   // gains 2 to 5 % of the peak).
   int64_t step = std::lcm(tile.panels, shape.panelsOfHead);
   int64_t panelBytes =
       shape.depth * panelRow * std::max<int64_t>(shape.weights, 1);
   int64_t fitting = target.getL2() / 2 / panelBytes;
   int64_t wanted = std::min(fitting, llvm::divideCeilSigned(shape.panels, 16));
-  // One group of panels at a time is enough of them: rows of the result are
-  // written in long runs.
   if (inPlace)
-    wanted = std::min<int64_t>(24, llvm::divideCeilSigned(shape.panels, 4));
-  if (decodes && !pairs)
+    wanted = std::min<int64_t>(pairs ? 24 : 12,
+                               llvm::divideCeilSigned(shape.panels, 4));
+  else if (!pairs)
     wanted = std::max<int64_t>(wanted, std::min<int64_t>(shape.panels, 12));
   int64_t blockPanels = llvm::alignTo(std::max<int64_t>(wanted, 1), step);
-  int64_t share = !decodes ? 4 : pairs ? 2 : 1, most = decodes ? 256 : 128;
-  int64_t rows = target.getL2() / share / (shape.depth * element);
+  // What a pass reads of a block's rows stays in a third of L2 beside weights
+  // in place.
+  int64_t share = inPlace ? pairs ? 4 : 3 : pairs ? 2 : 1;
+  int64_t most = inPlace ? 128 : 256;
+  int64_t depth = inPlace && !pairs ? blockK : shape.depth;
+  int64_t rows = target.getL2() / share / (depth * element);
   int64_t blockRows =
       std::clamp<int64_t>(rows / tile.rows, 1,
                           std::max<int64_t>(most / tile.rows, 1)) *

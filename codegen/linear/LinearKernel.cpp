@@ -133,6 +133,24 @@ bool isEncoder(Operation *op) {
   return kind && kind.getValue() == "encoder";
 }
 
+/// The tensor that holds a part's products as they are, where register tiles
+/// can write it: no epilogue, whole panels. A tile of AMX writes rows that the
+/// result may not have.
+Value resultOf(FusedLinearOp op, const Together &part, const Kernel &kernel,
+               LinearScheduleAttr schedule) {
+  Operation *yield = op.getEpilogue().front().getTerminator();
+  if (part.products.size() != 1 || part.results.size() != 1 ||
+      yield->getOperand(part.results[0]) !=
+          op.getEpilogue().getArgument(part.products[0]) ||
+      schedule.getAtom().getValue().starts_with("amx"))
+    return {};
+  Value target = kernel.targets[part.results[0]];
+  auto type = cast<RankedTensorType>(target.getType());
+  return type.getElementType().isF32() && RowShape(type).columns % kPanel == 0
+             ? target
+             : Value();
+}
+
 /// Clones a region's ops that lead to some of its yielded values.
 void cloneEpilogue(Emit &e, FusedLinearOp op, const Together &part,
                    IRMapping mapping, Region &into) {
@@ -235,6 +253,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
     });
   for (auto [number, part] : llvm::enumerate(parts)) {
     int64_t panels = panelsOf(op, part), units = llvm::divideCeil(panels, unit);
+    Value result = resultOf(op, part, kernel, schedule);
     Value total = e.mul(rowBlocks, units);
     Value thread = kernel.context.thread, threads = kernel.context.threads;
     Value begin = beginOf(e, total, thread, threads, number),
@@ -294,8 +313,11 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
             TileMatmulOp::create(e.b, e.loc, packed, count,
                                  kernel.bound.lookup(op.getWeights()[product]),
                                  panel, panelEnd, next, products[i], work,
-                                 schedule);
+                                 result, result ? row : Value(),
+                                 result ? lastRow : Value(), schedule);
           }
+          if (result)
+            return;
           SmallVector<Value> targets;
           for (unsigned result : part.results)
             targets.push_back(kernel.targets[result]);

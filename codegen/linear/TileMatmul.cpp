@@ -13,19 +13,24 @@
 #include "codegen/AmxTiles.h"
 #include "codegen/Pairs.h"
 #include "codegen/linear/WeightCodec.h"
+#include "codegen/rows/RowProgram.h"
 
 using namespace mlir;
 using namespace heed::attn;
 
 namespace heed {
 
-int64_t packedRowStride(int64_t in) { return llvm::alignTo(in, 32); }
+int64_t packedRowStride(int64_t in) {
+  // A tile reads one column of its rows at a time: rows that lie a multiple of
+  // 2 KB apart would share a few sets of L1.
+  int64_t whole = llvm::alignTo(in, 32);
+  return whole % 512 ? whole : whole + 32;
+}
 
 static int64_t depthOf(WeightType weight, LinearScheduleAttr schedule) {
   // A pass ends at the end of a group of every storage type.
-  return llvm::alignTo(
-      std::min(schedule.getBlockK(), packedRowStride(weight.getShape()[1])),
-      32);
+  return llvm::alignTo(std::min(schedule.getBlockK(), weight.getShape()[1]),
+                       32);
 }
 
 bool multipliesPairs(LinearScheduleAttr schedule, int64_t in) {
@@ -88,7 +93,14 @@ struct Matmul {
   bool onTiles() { return op.getSchedule().getAtom().getValue() == "amx_bf16"; }
   bool pairsInPlace();
   Value pairs();
-  Value soFar(Value k0, Value at);
+  /// The k behind the last group of a panel.
+  int64_t lastK() { return llvm::alignTo(in, codec.group().depth); }
+  bool isOnePass() { return depth >= lastK(); }
+  SmallVector<Value> beginSums(Value row, Value number, Value k0,
+                               int64_t count);
+  void endSums(Value row, Value number, Value k1, int64_t count,
+               ValueRange sums);
+  void storeResult(Value row, Value number, ValueRange products);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
   void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1,
                         int64_t count, Value ask);
@@ -176,24 +188,63 @@ Value Matmul::afterwards(Value number, Value last, Value k0, Value k1,
                   e.select(e.less(k1, e.index(in)), deeper, nextBlock));
 }
 
-/// What the passes before k0 have summed.
-Value Matmul::soFar(Value k0, Value at) {
+/// What the passes before k0 have summed of rows x count products.
+SmallVector<Value> Matmul::beginSums(Value row, Value number, Value k0,
+                                     int64_t count) {
+  if (isOnePass())
+    return SmallVector<Value>(rows * count, e.splat(0));
   Value isFirst = vector::BroadcastOp::create(
       e.b, e.loc, VectorType::get({kLanes}, e.b.getI1Type()),
       e.equal(k0, e.index(0)));
-  return e.select(isFirst, e.splat(0), e.load(op.getInto(), at));
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t p = 0; p < count; ++p)
+      sums.push_back(
+          e.select(isFirst, e.splat(0),
+                   e.load(op.getInto(),
+                          e.add(intoAt(e.add(row, i), number), p * kPanel))));
+  return sums;
+}
+
+/// Keeps them for the next pass, the epilogue, or as the result.
+void Matmul::endSums(Value row, Value number, Value k1, int64_t count,
+                     ValueRange sums) {
+  auto keep = [&] {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t p = 0; p < count; ++p)
+        e.store(sums[i * count + p], op.getInto(),
+                e.add(intoAt(e.add(row, i), number), p * kPanel));
+  };
+  auto finish = [&] {
+    for (int64_t i = 0; i < rows; ++i) {
+      Value resultRow = e.add(op.getResultFirst(), e.add(row, i));
+      e.when(e.less(resultRow, op.getResultLast()), [&] {
+        storeResult(resultRow, number, sums.slice(i * count, count));
+      });
+    }
+  };
+  if (!op.getResult())
+    keep();
+  else if (isOnePass())
+    finish();
+  else
+    e.when(e.equal(k1, e.index(lastK())), finish, keep);
+}
+
+/// Products of a row's panels from `number` on become a part of the result.
+void Matmul::storeResult(Value row, Value number, ValueRange products) {
+  auto result = op.getResult().getDefiningOp<FromMemoryOp>();
+  Value at = e.add(e.mul(row, RowShape(result.getType()).columns),
+                   e.mul(number, kPanel));
+  for (auto [p, product] : llvm::enumerate(products))
+    e.store(product, result.getMemory(), e.add(at, p * kPanel));
 }
 
 /// rows x count accumulators over k0..k1, added to what the passes before have
 /// summed.
 void Matmul::registerTile(Value row, Value number, Value k0, Value k1,
                           int64_t count, Value ask) {
-  SmallVector<Value> at, sums;
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t p = 0; p < count; ++p) {
-      at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
-      sums.push_back(soFar(k0, at.back()));
-    }
+  SmallVector<Value> sums = beginSums(row, number, k0, count);
   Value scratch;
   if (!codec.isPlain())
     scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(),
@@ -217,8 +268,7 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1,
     }
     return next;
   });
-  for (auto [value, where] : llvm::zip(sums, at))
-    e.store(value, op.getInto(), where);
+  endSums(row, number, k1, count, sums);
 }
 
 //===--- bf16: pairs of k in one issue, sums in f32 ---===//
@@ -268,12 +318,7 @@ void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
 
 void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1,
                               int64_t count, Value ask) {
-  SmallVector<Value> at, sums;
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t p = 0; p < count; ++p) {
-      at.push_back(e.add(intoAt(e.add(row, i), number), p * kPanel));
-      sums.push_back(soFar(k0, at.back()));
-    }
+  SmallVector<Value> sums = beginSums(row, number, k0, count);
   VectorBuilder v{e.b, e.loc, kLanes};
   Value memory = pairsInPlace() ? Value() : pairs();
   auto asPairs = [&](Value bits) -> Value {
@@ -299,8 +344,7 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1,
     }
     return next;
   });
-  for (auto [value, where] : llvm::zip(sums, at))
-    e.store(value, op.getInto(), where);
+  endSums(row, number, k1, count, sums);
 }
 
 /// Tiles of 16 rows by a panel.
@@ -362,9 +406,8 @@ void Matmul::block() {
   Value whole =
       e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
   Value middle = e.add(op.getFirst(), whole);
-  int64_t end = llvm::alignTo(in, codec.group().depth);
-  e.loop(e.index(0), e.index(end), depth, [&](Value k0) {
-    Value k1 = e.min(e.add(k0, depth), e.index(end));
+  e.loop(e.index(0), e.index(lastK()), depth, [&](Value k0) {
+    Value k1 = e.min(e.add(k0, depth), e.index(lastK()));
     passOverPanels(k0, k1, op.getFirst(), middle, panels);
     if (panels > 1)
       passOverPanels(k0, k1, middle, op.getLast(), 1);
@@ -402,10 +445,9 @@ void Matmul::prefetch(Value number, Value from, int64_t count) {
 
 /// One row: `count` panels side by side, k in groups.
 void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
-  int64_t end = llvm::alignTo(in, codec.group().depth);
   e.loop(first, last, count, [&](Value number) {
     SmallVector<Value> sums(count, e.splat(0));
-    sums = e.loop(e.index(0), e.index(end), codec.group().depth, sums,
+    sums = e.loop(e.index(0), e.index(lastK()), codec.group().depth, sums,
                   [&](Value k, ValueRange carried) {
                     Value group = e.div(k, codec.group().depth),
                           from = e.mul(group, codec.group().bytes);
@@ -416,9 +458,12 @@ void Matmul::oneRowPanels(Value first, Value last, int64_t count) {
                     codec.dot(bytes, at, op.getX(), k, e.add(k, stride), next);
                     return next;
                   });
-    for (int64_t p = 0; p < count; ++p)
-      e.store(sums[p], op.getInto(),
-              e.add(e.mul(e.sub(number, op.getFirst()), kPanel), p * kPanel));
+    if (op.getResult())
+      storeResult(op.getResultFirst(), number, sums);
+    else
+      for (int64_t p = 0; p < count; ++p)
+        e.store(sums[p], op.getInto(),
+                e.add(intoAt(e.index(0), number), p * kPanel));
   });
 }
 

@@ -21,9 +21,9 @@ func.func @layer(%q: !q, %c: !c, %x: !x, %rows: !attn.ragged<token>, %w: !attn.w
   // FILE: attn.attention {{.*}}schedule = #attn.attention_schedule<atom = "fma_f32", queries = 16, keys = 64, key_tile = 4, head_tile = 4>
   %o = attn.attention %q, %c, %c q_rows(%rows : !attn.ragged<token>) mask <(q, kv) : "q - kv >= 0"> {scale = 0.125, q_axis = "token", kv_axis = "kv"}
       : !q, !c, !c -> !q
-  // A plain linear: 8 rows by 3 panels; at least 12 work items for one row.
-  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 3, block_rows = 112, block_panels = 3, block_k = 128>
-  // AVX2: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 6, panels = 1, block_rows = 108, block_panels = 3, block_k = 288>
+  // A plain linear: 8 rows by 3 panels, in one deep pass.
+  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 3, block_rows = 128, block_panels = 9, block_k = 576>
+  // AVX2: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 6, panels = 1, block_rows = 126, block_panels = 9, block_k = 576>
   // FILE: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 64, block_panels = 4, block_k = 96>
   %y = attn.fused_linear %x, [%w] prologue {
   ^bb0(%p: !x):
@@ -32,8 +32,8 @@ func.func @layer(%q: !q, %c: !c, %x: !x, %rows: !attn.ragged<token>, %w: !attn.w
   ^bb0(%e: !x):
     attn.yield %e : !x
   } : !x, [!attn.weight<[576, 576], f32>] -> !x
-  // Heads of 64 are four panels: a block of 4 panels, tiles of 2.
-  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 2, block_rows = 112, block_panels = 4, block_k = 192>
+  // Heads of 64 are four panels: blocks of whole heads, tiles of 2.
+  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 2, block_rows = 128, block_panels = 12, block_k = 576>
   // FILE: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 2,
   %h = attn.fused_linear %x, [%w] prologue {
   ^bb0(%p: !x):
@@ -43,8 +43,8 @@ func.func @layer(%q: !q, %c: !c, %x: !x, %rows: !attn.ragged<token>, %w: !attn.w
     %s = attn.split_heads %e : !x -> !q
     attn.yield %s : !q
   } : !x, [!attn.weight<[576, 576], f32>] -> !q
-  // Two weights of one x share a block.
-  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 3, block_rows = 112, block_panels = 6, block_k = 128>
+  // Two weights of one x.
+  // CHECK: schedule = #attn.linear_schedule<atom = "fma_f32", rows = 8, panels = 3, block_rows = 128, block_panels = 12, block_k = 576>
   %g = attn.fused_linear %x, [%up, %up] prologue {
   ^bb0(%p: !x):
     attn.yield %p : !x
