@@ -9,6 +9,7 @@
 #include "ir/Attn.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include <cmath>
 #include <limits>
@@ -54,18 +55,31 @@ bool hasWideVectors(OpBuilder &b) {
   return !target || target.getVector() >= 512;
 }
 
+bool isWide(const VectorBuilder &v) {
+  return v.lanes == 16 && hasWideVectors(v.b);
+}
+
+Value wideIntrinsic(const VectorBuilder &v, StringRef name,
+                    ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(v.b, v.loc, v.f32(),
+                                       v.b.getStringAttr(name), operands)
+      .getResult(0);
+}
+/// Operands of such intrinsics: no lane is masked; rounding is MXCSR's.
+Value allLanes(const VectorBuilder &v) {
+  return LLVM::ConstantOp::create(v.b, v.loc, v.b.getI16IntegerAttr(-1));
+}
+Value asSet(const VectorBuilder &v) {
+  return LLVM::ConstantOp::create(v.b, v.loc, v.b.getI32IntegerAttr(4));
+}
+
 /// p 2^n where `keep`, else 0; n is whole. p lies in [0.7, 1.42] and p 2^n is
 /// normal where `keep`.
 Value scaleWhere(const VectorBuilder &v, Value keep, Value p, Value n) {
-  if (v.lanes == 16 && hasWideVectors(v.b)) {
+  if (isWide(v)) {
     Value bits = LLVM::BitcastOp::create(v.b, v.loc, v.b.getI16Type(), keep);
-    Value asMxcsrSays =
-        LLVM::ConstantOp::create(v.b, v.loc, v.b.getI32IntegerAttr(4));
-    return LLVM::CallIntrinsicOp::create(
-               v.b, v.loc, v.f32(),
-               v.b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-               ValueRange{p, n, v.constant(0), bits, asMxcsrSays})
-        .getResult(0);
+    return wideIntrinsic(v, "llvm.x86.avx512.mask.scalef.ps.512",
+                         {p, n, v.constant(0), bits, asSet(v)});
   }
   Value shift =
       arith::ShLIOp::create(v.b, v.loc, v.toInt(n), v.constantInt(23));
@@ -74,14 +88,36 @@ Value scaleWhere(const VectorBuilder &v, Value keep, Value p, Value n) {
   return v.select(keep, scaled, v.constant(0));
 }
 
+/// x with its magnitude, where larger, `limit`.
+Value clampMagnitude(const VectorBuilder &v, Value x, double limit) {
+  if (!isWide(v))
+    return v.min(v.max(x, v.constant(-limit)), v.constant(limit));
+  // The smaller magnitude with the sign of x; all lanes, rounding as set.
+  Value imm = LLVM::ConstantOp::create(v.b, v.loc, v.b.getI32IntegerAttr(2));
+  return wideIntrinsic(v, "llvm.x86.avx512.mask.range.ps.512",
+                       {x, v.constant(limit), imm, x, allLanes(v), asSet(v)});
+}
+
+/// p / q within 1 unit in the last place, for q of usual size: a division holds
+/// the multipliers up for longer than the five operations that do without.
+Value quotient(const VectorBuilder &v, Value p, Value q) {
+  if (!isWide(v))
+    return v.div(p, q);
+  Value inverse =
+      wideIntrinsic(v, "llvm.x86.avx512.rcp14.ps.512", {q, q, allLanes(v)});
+  Value y = v.mul(p, inverse);
+  Value rest = v.fma(arith::NegFOp::create(v.b, v.loc, y), q, p);
+  return v.fma(rest, inverse, y);
+}
+
 /// x P(x^2) / Q(x^2) with |x| clamped to `limit`, then to 1: odd functions that
 /// saturate at 1.
 Value saturatingRational(const VectorBuilder &v, Value x, double limit,
                          ArrayRef<double> p, ArrayRef<double> q) {
-  x = v.min(v.max(x, v.constant(-limit)), v.constant(limit));
+  x = clampMagnitude(v, x, limit);
   Value z = v.mul(x, x);
-  Value y = v.div(v.mul(x, polynomial(v, z, p)), polynomial(v, z, q));
-  return v.min(v.max(y, v.constant(-1)), v.constant(1));
+  Value y = quotient(v, v.mul(x, polynomial(v, z, p)), polynomial(v, z, q));
+  return clampMagnitude(v, y, 1);
 }
 } // namespace
 
@@ -188,6 +224,32 @@ Value tanh(OpBuilder &b, Location loc, Value x) {
                              2.0583465811796486e-05, 1.3319053415727922e-08},
                             {1.0, 0.4671303331851959, 0.025871070101857185,
                              0.0003283091355115175, 7.76201147800748e-07});
+}
+
+Value tanhOfScores(OpBuilder &b, Location loc, Value x) {
+  VectorBuilder v = builderFor(b, loc, x);
+  Value isLarge = v.compare(Predicate::OGT, math::AbsFOp::create(b, loc, x),
+                            v.constant(0.8));
+  Type bits = b.getIntegerType(static_cast<unsigned>(v.lanes));
+  Value isSmall = arith::CmpIOp::create(
+      b, loc, arith::CmpIPredicate::eq,
+      LLVM::BitcastOp::create(b, loc, bits, isLarge),
+      arith::ConstantOp::create(b, loc, b.getIntegerAttr(bits, 0)));
+  // Built once the branch stands in its function: tanh looks around there.
+  auto branch = scf::IfOp::create(b, loc, x.getType(), isSmall,
+                                  /*withElseRegion=*/true);
+  OpBuilder inside = branch.getThenBodyBuilder();
+  VectorBuilder w = builderFor(inside, loc, x);
+  Value z = w.mul(x, x);
+  // Error 6.5e-8.
+  Value p = polynomial(w, z,
+                       {-0.3333286643028259, 0.1332276612520218,
+                        -0.053176313638687134, 0.01919076219201088,
+                        -0.004410885740071535});
+  scf::YieldOp::create(inside, loc, w.fma(w.mul(x, z), p, x));
+  OpBuilder otherwise = branch.getElseBodyBuilder();
+  scf::YieldOp::create(otherwise, loc, tanh(otherwise, loc, x));
+  return branch.getResult(0);
 }
 
 Value erf(OpBuilder &b, Location loc, Value x) {

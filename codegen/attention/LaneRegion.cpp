@@ -99,7 +99,7 @@ FailureOr<Value> LaneRegion::function(OpBuilder &b, Operation &op,
       .Case<math::Log2Op>(
           [&](auto) { return vecmath::log2(b, loc, operand(0)); })
       .Case<math::TanhOp>(
-          [&](auto) { return vecmath::tanh(b, loc, operand(0)); })
+          [&](auto) { return vecmath::tanhOfScores(b, loc, operand(0)); })
       .Case<math::ErfOp>([&](auto) { return vecmath::erf(b, loc, operand(0)); })
       .Case<math::PowFOp>(
           [&](auto) { return vecmath::pow(b, loc, operand(0), operand(1)); })
@@ -170,6 +170,14 @@ LogicalResult LaneRegion::build(OpBuilder &b, Operation &op,
         divisor.getSExtValue());
     return finish(up ? arith::SubIOp::create(b, loc, zero, quotient).getResult()
                      : quotient);
+  }
+  APFloat factor(0.0f);
+  if (isa<arith::DivFOp>(op) &&
+      matchPattern(op.getOperand(1), m_ConstantFloat(&factor)) &&
+      &factor.getSemantics() == &APFloat::IEEEsingle() && factor.isNormal()) {
+    // A product is many times as fast, and within 1 unit in the last place.
+    double inverse = 1.0 / factor.convertToDouble();
+    return finish(v.mul(inVector(op.getOperand(0)), v.constant(inverse)));
   }
   if (!OpTrait::hasElementwiseMappableTraits(&op) || op.getNumResults() != 1)
     return op.emitOpError("has no form in lanes: a rule holds elementwise "

@@ -49,6 +49,8 @@ public:
     maxima = c.loop(end, count, 1, maxima, [&](Value key, ValueRange carried) {
       return scoreTile(key, 1, carried);
     });
+    if (!maps.empty())
+      maxima = finish(c.index(0), count, maxima);
     for (int64_t v = 0; v < vectors; ++v)
       c.store(maxima[v], op.getMx(), c.index(v * c.lanes));
     fillTail();
@@ -86,7 +88,7 @@ private:
   }
 
   /// A register tile of `size` keys from + key …; stores it and gives the new
-  /// maxima.
+  /// maxima, but where a rule is still to come.
   TileCode::Values scoreTile(Value key, int64_t size, ValueRange maxima) {
     TileCode::Values keys;
     Value first = c.addIndex(op.getFrom(), key);
@@ -98,28 +100,66 @@ private:
     if (op.getScale())
       for (Value &score : scores)
         score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
-    // Sums in i32, so that rules in lanes need not saturate each.
-    TileCode::Values positions;
-    Type i32 = c.b.getI32Type();
-    Value small = arith::IndexCastOp::create(c.b, c.loc, i32, first);
-    for (int64_t k = 0; k < size; ++k) {
-      Value offset = arith::ConstantIntOp::create(c.b, c.loc, i32, k);
-      positions.push_back(arith::IndexCastOp::create(
-          c.b, c.loc, c.b.getIndexType(),
-          arith::AddIOp::create(c.b, c.loc, small, offset)));
-    }
     for (auto [i, score] : llvm::enumerate(scores))
-      if (!maps.empty())
-        score = rule(maps[i % vectors], {score, positions[i / vectors]});
-    if (!masks.empty())
-      scores = masked(keys, positions, scores);
-    TileCode::Values result = llvm::to_vector_of<Value>(maxima);
-    for (auto [i, score] : llvm::enumerate(scores)) {
       storeScore(score, key, i);
-      Value &most = result[i % vectors];
-      most = c.max(most, score);
-    }
-    return result;
+    TileCode::Values result = llvm::to_vector_of<Value>(maxima);
+    if (!maps.empty())
+      return result;
+    auto most = [&] {
+      for (auto [i, score] : llvm::enumerate(scores))
+        result[i % vectors] = c.max(result[i % vectors], score);
+      return result;
+    };
+    if (masks.empty())
+      return most();
+    return either(
+        inside(keys.front(), keys.back()), [&] { return most(); },
+        [&] { return finish(key, c.addIndex(key, size), maxima); });
+  }
+
+  /// The rule and the mask of scores that are stored, keys `begin` to `end` of
+  /// the block; gives the new maxima. Processors compute several keys at once.
+  TileCode::Values finish(Value begin, Value end, ValueRange maxima) {
+    return c.loop(begin, end, 1, maxima, [&](Value key, ValueRange carried) {
+      Value kv = c.addIndex(op.getFrom(), key);
+      // Through i32, so that rules in lanes need not saturate it.
+      Value position = arith::IndexCastOp::create(
+          c.b, c.loc, c.b.getIndexType(),
+          arith::IndexCastOp::create(c.b, c.loc, c.b.getI32Type(), kv));
+      TileCode::Values scores;
+      for (int64_t v = 0; v < vectors; ++v) {
+        scores.push_back(loadScore(key, v));
+        if (!maps.empty())
+          scores[v] = rule(maps[v], {scores[v], position});
+      }
+      auto masked = [&] {
+        TileCode::Values allowed;
+        for (int64_t v = 0; v < vectors; ++v)
+          allowed.push_back(
+              c.select(rule(masks[v], {position}), scores[v], lowest));
+        return allowed;
+      };
+      if (!masks.empty() && maps.empty())
+        scores = masked();
+      else if (!masks.empty())
+        scores = either(inside(kv, kv), [&] { return scores; }, masked);
+      TileCode::Values result = llvm::to_vector_of<Value>(carried);
+      for (int64_t v = 0; v < vectors; ++v) {
+        storeScore(scores[v], key, v);
+        result[v] = c.max(result[v], scores[v]);
+      }
+      return result;
+    });
+  }
+
+  TileCode::Values either(Value condition,
+                          llvm::function_ref<TileCode::Values()> yes,
+                          llvm::function_ref<TileCode::Values()> no) {
+    auto branch = scf::IfOp::create(
+        c.b, c.loc, condition,
+        [&](OpBuilder &, Location) { scf::YieldOp::create(c.b, c.loc, yes()); },
+        [&](OpBuilder &, Location) { scf::YieldOp::create(c.b, c.loc, no()); });
+    return llvm::to_vector_of<Value>(branch.getResults());
   }
 
   /// Whether some row has no score yet: only rows of few keys show the error of
@@ -269,31 +309,16 @@ private:
                   });
   }
 
-  /// -infinity where the mask forbids; a tile inside one of the full ranges
-  /// skips the mask.
-  TileCode::Values masked(ArrayRef<Value> keys, ArrayRef<Value> positions,
-                          TileCode::Values scores) {
+  /// Whether the mask allows all pairs with the keys `first` to `last`.
+  Value inside(Value first, Value last) {
     Value inside = constant(false);
     for (unsigned i = 0; i < op.getFull().size(); i += 2) {
       Value fits = arith::AndIOp::create(
-          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], keys.front()),
-          c.lessIndex(keys.back(), op.getFull()[i + 1]));
+          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], first),
+          c.lessIndex(last, op.getFull()[i + 1]));
       inside = arith::OrIOp::create(c.b, c.loc, inside, fits);
     }
-    auto branch = scf::IfOp::create(
-        c.b, c.loc, inside,
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(c.b, c.loc, scores);
-        },
-        [&](OpBuilder &, Location) {
-          TileCode::Values allowed;
-          for (auto [i, score] : llvm::enumerate(scores))
-            allowed.push_back(
-                c.select(rule(masks[i % vectors], {positions[i / vectors]}),
-                         score, lowest));
-          scf::YieldOp::create(c.b, c.loc, allowed);
-        });
-    return llvm::to_vector_of<Value>(branch.getResults());
+    return inside;
   }
 
   /// -infinity past the last key, to the whole tile that softmax reads.

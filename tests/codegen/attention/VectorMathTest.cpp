@@ -39,6 +39,7 @@ const Function kFunctions[] = {
     {"exp", vecmath::exp, std::exp, -87, 88.7, 2},
     {"log", vecmath::log, std::log, 1e-30, 1e30, 2},
     {"tanh", vecmath::tanh, std::tanh, -12, 12, 6},
+    {"tanh_of_scores", vecmath::tanhOfScores, std::tanh, -12, 12, 6},
     {"erf", vecmath::erf, std::erf, -6, 6, 7},
     {"sigmoid", vecmath::sigmoid, sigmoidReference, -80, 80, 4},
     {"silu", vecmath::silu, siluReference, -80, 80, 5},
@@ -158,7 +159,8 @@ TEST_CASE("vector functions at the ends of their range", "[vecmath]") {
           {1, .5f, 0x1p-126f, 0, 0, 0, 0});
     check("exp", {0, -88, -1e30f, -inf, 89, inf}, {1, 0, 0, 0, inf, inf});
     check("log", {1, 0, inf}, {0, -inf, inf});
-    check("tanh", {0, 20, -20, inf, -inf}, {0, 1, -1, 1, -1});
+    for (const char *name : {"tanh", "tanh_of_scores"})
+      check(name, {0, 20, -20, inf, -inf}, {0, 1, -1, 1, -1});
     check("erf", {0, 9, -9, inf, -inf}, {0, 1, -1, 1, -1});
     check("sigmoid", {0, 100, -200}, {.5f, 1, 0});
     check("silu", {0, 100, -200}, {0, 100, 0});
