@@ -39,11 +39,22 @@ Value AmxTiles::zero() const {
               {number(kSide), number(rowSize)})
       .getResult(0);
 }
-Value AmxTiles::load(Value memref, Value at, Value rowBytes) const {
+Value AmxTiles::load(int64_t rows, int64_t bytes, Value memref, Value at,
+                     Value rowBytes) const {
   return call(*this, "llvm.x86.tileloadd64.internal", true,
-              {number(kSide), number(rowSize), pointer(memref, at),
+              {number(rows), number(bytes), pointer(memref, at),
                asI64(rowBytes)})
       .getResult(0);
+}
+Value AmxTiles::load(Value memref, Value at, Value rowBytes) const {
+  return load(kSide, rowSize, memref, at, rowBytes);
+}
+Value AmxTiles::loadLeftBytes(Value memref, Value at, Value rowBytes) const {
+  return load(kSide, kBytes, memref, at, rowBytes);
+}
+Value AmxTiles::loadRightBytes(Value memref, Value at) const {
+  return load(kByteRows, rowSize, memref, at,
+              arith::ConstantIndexOp::create(b, loc, rowSize));
 }
 void AmxTiles::store(Value tile, Value memref, Value at, Value rowBytes) const {
   call(*this, "llvm.x86.tilestored64.internal", false,
@@ -53,6 +64,12 @@ void AmxTiles::store(Value tile, Value memref, Value at, Value rowBytes) const {
 Value AmxTiles::dotBf16(Value c, Value a, Value y) const {
   return call(*this, "llvm.x86.tdpbf16ps.internal", true,
               {number(kSide), number(rowSize), number(rowSize), c, a, y})
+      .getResult(0);
+}
+
+Value AmxTiles::dotBytes(Value c, Value a, Value y) const {
+  return call(*this, "llvm.x86.tdpbusd.internal", true,
+              {number(kSide), number(rowSize), number(kBytes), c, a, y})
       .getResult(0);
 }
 

@@ -84,7 +84,8 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void schedule(FusedLinearOp op, StringRef name) {
     LinearShape shape = shapeOf(op);
-    auto chosen = scheduleLinear(target, atom, shape);
+    auto chosen =
+        scheduleLinear(target, chooseLinearAtom(target, atom, shape), shape);
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen, shape); !why.empty())
         return refuse(name, why);

@@ -64,16 +64,25 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
 // Linears
 //===----------------------------------------------------------------------===//
 
+/// Formats of blocks of integers.
+static bool isBlocks(WeightElement element) {
+  return element == WeightElement::Q8_0 || element == WeightElement::Q4_0 ||
+         element == WeightElement::Q4_1;
+}
+
 LinearShape shapeOf(FusedLinearOp linear) {
   LinearShape shape;
   shape.weights = linear.getWeights().size();
-  shape.inF32 = shape.inBf16 = true;
+  shape.inF32 = shape.inBf16 = shape.inIntegers = true;
   for (Value weight : linear.getWeights()) {
     ArrayRef<int64_t> sizes = cast<WeightType>(weight.getType()).getShape();
     shape.depth = sizes[1];
     WeightElement element = cast<WeightType>(weight.getType()).getElement();
     shape.inF32 &= element == WeightElement::F32;
     shape.inBf16 &= element == WeightElement::BF16;
+    shape.inIntegers &= isBlocks(element);
+    shape.someOf8Bits |= element == WeightElement::Q8_0;
+    shape.someWithOffsets |= element == WeightElement::Q4_1;
     shape.panels =
         std::max<int64_t>(shape.panels, llvm::divideCeil(sizes[0], panelWidth));
   }
@@ -83,6 +92,46 @@ LinearShape shapeOf(FusedLinearOp linear) {
         std::lcm(shape.panelsOfHead, head / std::gcd(head, panelWidth));
   });
   return shape;
+}
+
+static bool isIntegerAtom(StringRef kind) {
+  return kind == "dpbusd" || kind == "amx_int8";
+}
+
+std::optional<IntegerCost> integerCost(AtomAttr atom,
+                                       const LinearShape &shape) {
+  if (!isIntegerAtom(atom.getKind()))
+    return std::nullopt;
+  // Three digits of x. Then the scale of the block in x, d, and m.
+  IntegerCost cost{3, double(2 + shape.someWithOffsets)};
+  if (isTileAtom(atom)) {
+    cost.times *= 2;  // a block fills half of the depth
+    cost.issues += 5; // three tiles into one sum of f32
+  } else if (shape.someOf8Bits) {
+    cost.issues += 2; // two sums
+  }
+  return cost;
+}
+
+/// Nanoseconds of one row by 16 outputs by 32 of k.
+static double timeOfBlock(TargetAttr target, AtomAttr atom,
+                          const LinearShape &shape) {
+  constexpr double operations = 2.0 * panelWidth * 32, issue = 2 * panelWidth;
+  IntegerCost cost = integerCost(atom, shape).value_or(IntegerCost());
+  return cost.times * operations / double(atom.getRate()) +
+         cost.issues * issue / double(target.findAtom("fma_f32").getRate());
+}
+
+AtomAttr chooseLinearAtom(TargetAttr target, AtomAttr otherwise,
+                          const LinearShape &shape) {
+  AtomAttr best = otherwise;
+  // Weights for AMX are summed by dpbusd.
+  if (shape.inIntegers && target.findAtom("dpbusd"))
+    for (AtomAttr atom : target.getAtoms())
+      if (isIntegerAtom(atom.getKind()) &&
+          timeOfBlock(target, atom, shape) < timeOfBlock(target, best, shape))
+        best = atom;
+  return best;
 }
 
 namespace {
@@ -135,8 +184,12 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
   int64_t fast = !inPlace || isTileAtom(atom) ? target.getL1() / 2
                  : pairs                      ? target.getL2() / 4
                                               : target.getL2() / 8;
+  // Integers take a byte each, and three vectors of scales a block of 32.
+  int64_t fastRow = isIntegerAtom(atom.getKind())
+                        ? panelWidth + 3 * panelWidth * 4 / 32
+                        : panelRow;
   int64_t deepest =
-      std::max<int64_t>(fast / (tile.panels * panelRow) / 32 * 32, 32);
+      std::max<int64_t>(fast / (tile.panels * fastRow) / 32 * 32, 32);
   int64_t passes = llvm::divideCeil(shape.depth, deepest);
   int64_t blockK = llvm::alignTo(llvm::divideCeil(shape.depth, passes), 32);
 
@@ -215,6 +268,9 @@ std::string whyUnusable(TargetAttr target, LinearScheduleAttr s,
   return check({
       {bool(target.findAtom(s.getAtom().getValue())),
        "the target has no atom " + s.getAtom().str()},
+      {!isIntegerAtom(s.getAtom()) || shape.inIntegers,
+       "the weights are not all in blocks of integers, which " +
+           s.getAtom().str() + " multiplies"},
       {s.getRows() > 0 && s.getRows() <= 64, "rows must be 1 to 64"},
       {s.getPanels() > 0 && s.getPanels() <= 16, "panels must be 1 to 16"},
       {!isTileAtom(s.getAtom()) ||

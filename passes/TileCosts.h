@@ -10,6 +10,8 @@
 
 #include "ir/Attn.h"
 
+#include <optional>
+
 namespace heed {
 
 /// The fastest atom that computes in `numerics`: f32 allows fma_f32 only, bf16
@@ -30,10 +32,29 @@ struct LinearShape {
   int64_t panels = 0, weights = 0;
   /// A block holds a multiple of this many panels, so that heads are whole.
   int64_t panelsOfHead = 1;
-  /// Whether all weights lie in memory as f32, or as pairs of bf16.
-  bool inF32 = false, inBf16 = false;
+  /// Whether all weights lie in memory as f32, as pairs of bf16, or in blocks
+  /// of 32 integers.
+  bool inF32 = false, inBf16 = false, inIntegers = false;
+  /// Whether some are integers of 8 bits, or integers with offsets.
+  bool someOf8Bits = false, someWithOffsets = false;
 };
 LinearShape shapeOf(attn::FusedLinearOp linear);
+
+/// What a linear of quantised weights costs in integers: an atom of integers
+/// multiplies `times` the products of f32, and `issues` multiply-adds of a
+/// vector a block of 32 of k make its sums f32.
+struct IntegerCost {
+  double times = 1, issues = 0;
+};
+/// Null for atoms of floats.
+std::optional<IntegerCost> integerCost(attn::AtomAttr atom,
+                                       const LinearShape &shape);
+
+/// The atom of a linear of two rows and more: `otherwise`, or one of integers
+/// where the weights are quantised and it is faster by the rates.
+attn::AtomAttr chooseLinearAtom(attn::TargetAttr target,
+                                attn::AtomAttr otherwise,
+                                const LinearShape &shape);
 attn::LinearScheduleAttr scheduleLinear(attn::TargetAttr target,
                                         attn::AtomAttr atom,
                                         const LinearShape &shape);

@@ -9,6 +9,8 @@
 //===----------------------------------------------------------------------===//
 #include "codegen/linear/LinearKernel.h"
 
+#include "codegen/linear/IntegerTiles.h"
+#include "codegen/linear/RowDigits.h"
 #include "codegen/linear/TileMatmul.h"
 #include "codegen/pack/PackedLayout.h"
 #include "codegen/rows/RowProgram.h"
@@ -135,14 +137,15 @@ bool isEncoder(Operation *op) {
 
 /// The tensor that holds a part's products as they are, where register tiles
 /// can write it: no epilogue, whole panels. A tile of AMX writes rows that the
-/// result may not have.
+/// result may not have, integers add to what they wrote.
 Value resultOf(FusedLinearOp op, const Together &part, const Kernel &kernel,
                LinearScheduleAttr schedule) {
   Operation *yield = op.getEpilogue().front().getTerminator();
   if (part.products.size() != 1 || part.results.size() != 1 ||
       yield->getOperand(part.results[0]) !=
           op.getEpilogue().getArgument(part.products[0]) ||
-      schedule.getAtom().getValue().starts_with("amx"))
+      schedule.getAtom().getValue().starts_with("amx") ||
+      multipliesDigits(schedule))
     return {};
   Value target = kernel.targets[part.results[0]];
   auto type = cast<RankedTensorType>(target.getType());
@@ -292,6 +295,9 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
         if (multipliesPairs(schedule, in))
           e.when(e.less(e.index(1), count),
                  [&] { rowsToPairs(e, packed, e.mul(count, stride)); });
+        if (multipliesDigits(schedule))
+          e.when(e.less(e.index(1), count),
+                 [&] { rowsToDigits(e, packed, e.mul(count, stride)); });
         // One row alone fills the products' memory with as many panels as the
         // rows of a block would.
         int64_t alone = blockRows * blockPanels / unit * unit;

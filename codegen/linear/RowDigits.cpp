@@ -1,6 +1,8 @@
 //===- RowDigits.cpp - A row of x in digits, for products of integers -----===//
 #include "codegen/linear/RowDigits.h"
 
+#include <array>
+
 using namespace mlir;
 
 namespace heed {
@@ -29,10 +31,14 @@ struct Group {
     e.storeScalar(scalar, x, e.add(to, word));
   }
 
+  /// 32 elements over their scale, rounded; puts the scale.
+  std::array<Value, 2> rounded(Value half[2]);
+  /// Three digits from the lowest bytes of words.
+  void putBytes(int64_t h, Value words);
   void digits(Value half[2], bool offsets);
 };
 
-void Group::digits(Value half[2], bool offsets) {
+std::array<Value, 2> Group::rounded(Value half[2]) {
   // Positive floats are ordered as their bits are, NaN above all.
   Value largest;
   for (int64_t h = 0; h < 2; ++h) {
@@ -49,29 +55,38 @@ void Group::digits(Value half[2], bool offsets) {
   constexpr double range = 127.0 * 65536;
   Value inverse = e.broadcast(e.divf(e.constant(range), most));
   put(e.mulf(most, e.constant(1 / range)), RowDigits::kScale);
+  std::array<Value, 2> out;
+  for (int64_t h = 0; h < 2; ++h)
+    out[h] = LLVM::CallIntrinsicOp::create(e.b, e.loc, words(),
+                                           e.b.getStringAttr("llvm.lrint"),
+                                           ValueRange{e.mulf(half[h], inverse)})
+                 .getResult(0);
+  return out;
+}
+
+void Group::putBytes(int64_t h, Value words) {
+  for (int64_t digit = 0; digit < 3; ++digit) {
+    Value low =
+        digit ? arith::ShRUIOp::create(e.b, e.loc, words, e.splatI32(8 * digit))
+                    .getResult()
+              : words;
+    low = arith::TruncIOp::create(
+        e.b, e.loc, VectorType::get({kLanes}, e.b.getI8Type()), low);
+    Value four = vector::BitCastOp::create(e.b, e.loc, e.vector(4), low);
+    vector::StoreOp::create(e.b, e.loc, four, x,
+                            e.add(to, RowDigits::word(digit, h * kLanes)));
+  }
+}
+
+void Group::digits(Value half[2], bool offsets) {
   // With 128 added to each digit they are bytes that borrow nothing from each
   // other.
-  Value biased[2];
+  std::array<Value, 2> biased = rounded(half);
   for (int64_t h = 0; h < 2; ++h) {
-    Value rounded = LLVM::CallIntrinsicOp::create(
-                        e.b, e.loc, words(), e.b.getStringAttr("llvm.lrint"),
-                        ValueRange{e.mulf(half[h], inverse)})
-                        .getResult(0);
     biased[h] =
-        arith::AddIOp::create(e.b, e.loc, rounded, e.splatI32(0x808080));
-    Value bytes =
-        arith::XOrIOp::create(e.b, e.loc, biased[h], e.splatI32(0x808080));
-    for (int64_t digit = 0; digit < 3; ++digit) {
-      Value low = digit ? arith::ShRUIOp::create(e.b, e.loc, bytes,
-                                                 e.splatI32(8 * digit))
-                              .getResult()
-                        : bytes;
-      low = arith::TruncIOp::create(
-          e.b, e.loc, VectorType::get({kLanes}, e.b.getI8Type()), low);
-      Value four = vector::BitCastOp::create(e.b, e.loc, e.vector(4), low);
-      vector::StoreOp::create(e.b, e.loc, four, x,
-                              e.add(to, RowDigits::word(digit, h * kLanes)));
-    }
+        arith::AddIOp::create(e.b, e.loc, biased[h], e.splatI32(0x808080));
+    putBytes(
+        h, arith::XOrIOp::create(e.b, e.loc, biased[h], e.splatI32(0x808080)));
   }
   for (int64_t digit = 0; offsets && digit < 3; ++digit) {
     Value both;
@@ -100,6 +115,17 @@ void rowToDigits(Emit &e, Value x, Value count, Value to, DigitsFor purpose) {
     group.put(e.sumLanes(e.addf(half[0], half[1])), RowDigits::kSum);
     if (purpose.products)
       group.digits(half, purpose.signedBytes);
+  });
+}
+
+void rowsToDigits(Emit &e, Value rows, Value count) {
+  e.loop(e.index(0), count, RowDigits::kGroup, [&](Value k) {
+    Group group{e, rows, k};
+    Value half[2] = {e.load(rows, k), e.load(rows, e.add(k, kLanes))};
+    group.put(e.sumLanes(e.addf(half[0], half[1])), RowDigits::kSum);
+    for (auto [h, words] : llvm::enumerate(group.rounded(half)))
+      group.putBytes(
+          h, arith::AddIOp::create(e.b, e.loc, words, e.splatI32(kDigitBias)));
   });
 }
 

@@ -29,6 +29,14 @@ struct DigitsFor {
   bool signedBytes = false; // of weights: the offsets are wanted
 };
 
+/// Many rows are multiplied by signed weights: their digits are the three bytes
+/// of x / scale + 2^23, unsigned; scale and sum lie where a row alone has them.
+inline constexpr int64_t kDigitBias = 1 << 23;
+
+/// Makes the first `count` elements of packed rows digits, in their place;
+/// `count` is a multiple of 32.
+void rowsToDigits(Emit &e, mlir::Value rows, mlir::Value count);
+
 /// Writes the digits of the row x[0, count) to `x` from `to` on, words for
 /// elements; `count` is a multiple of 32.
 void rowToDigits(Emit &e, mlir::Value x, mlir::Value count, mlir::Value to,

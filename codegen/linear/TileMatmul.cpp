@@ -12,6 +12,7 @@
 
 #include "codegen/AmxTiles.h"
 #include "codegen/Pairs.h"
+#include "codegen/linear/IntegerTiles.h"
 #include "codegen/linear/WeightCodec.h"
 #include "codegen/rows/RowProgram.h"
 
@@ -49,6 +50,8 @@ void rowsToPairs(Emit &e, Value rows, Value count) {
 }
 
 int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
+  if (multipliesDigits(schedule))
+    return integerTilesScratch(schedule, depthOf(weight, schedule));
   int64_t decoded =
       weight.getElement() == WeightElement::F32
           ? 0
@@ -504,7 +507,12 @@ void lowerTileMatmul(IRRewriter &rewriter, TileMatmulOp op, TargetAttr target) {
                 op.getSchedule().getBlockPanels() * kPanel);
   e.when(
       e.equal(op.getRows(), e.index(1)), [&] { matmul.oneRow(); },
-      [&] { matmul.block(); });
+      [&] {
+        if (multipliesDigits(op.getSchedule()))
+          emitIntegerTiles(e, op, target, matmul.depth);
+        else
+          matmul.block();
+      });
   rewriter.eraseOp(op);
 }
 

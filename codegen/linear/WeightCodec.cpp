@@ -123,6 +123,36 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   llvm_unreachable("all storage types are named above");
 }
 
+WeightCodec::Integers WeightCodec::integers(Value bytes, Value at) {
+  auto i8 = VectorType::get({64}, e.b.getI8Type());
+  auto asBytes = [&](Value v) -> Value {
+    return vector::BitCastOp::create(e.b, e.loc, i8, v);
+  };
+  Integers out{SmallVector<Value>(8), halves(bytes, at), Value()};
+  for (int64_t g = 0; g < wordCount(); ++g) {
+    Value packed = words(bytes, e.add(at, firstWord() + 64 * g));
+    if (element == WeightElement::Q8_0) {
+      out.q[g] = asBytes(packed);
+      continue;
+    }
+    // Nibbles from -8 to 7: sums of 32 products with 24 bits fit in 32.
+    Value eight = arith::ConstantOp::create(
+        e.b, e.loc,
+        DenseElementsAttr::get(i8, e.b.getI8IntegerAttr(8).getValue()));
+    auto nibbles = [&](Value words) -> Value {
+      Value low =
+          arith::AndIOp::create(e.b, e.loc, words, e.splatI32(0x0f0f0f0f));
+      return arith::SubIOp::create(e.b, e.loc, asBytes(low), eight);
+    };
+    out.q[g] = nibbles(packed);
+    out.q[4 + g] =
+        nibbles(arith::ShRUIOp::create(e.b, e.loc, packed, e.splatI32(4)));
+  }
+  if (element == WeightElement::Q4_1)
+    out.m = e.fma(e.splat(8), out.d, halves(bytes, e.add(at, 32)));
+  return out;
+}
+
 Value WeightCodec::wordOf(Value x, Value digitsAt, int64_t word) {
   return arith::BitcastOp::create(e.b, e.loc, e.b.getI32Type(),
                                   e.loadScalar(x, e.add(digitsAt, word)));

@@ -32,6 +32,14 @@ public:
   /// The group at byte `at` of `bytes`: group().depth vectors, w[k, 0..16).
   llvm::SmallVector<mlir::Value> decode(mlir::Value bytes, mlir::Value at);
 
+  /// A group of a block format in integers: w[k, j] = d[j] q[k, j] + m[j].
+  struct Integers {
+    /// 8 vectors of 64 signed bytes: q[4 g + i, j] at 4 j + i.
+    llvm::SmallVector<mlir::Value> q;
+    mlir::Value d, m; // m is null where it is 0
+  };
+  Integers integers(mlir::Value bytes, mlir::Value at);
+
   /// Adds w[k.., 0..16) x[k..] over a group of several panels to their sums.
   /// Each element of x is broadcast once and used for all panels at once: more
   /// would live in registers than there are. The block formats find the group's

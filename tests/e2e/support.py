@@ -21,6 +21,9 @@ CACHE = pathlib.Path(os.environ.get("HEED_CACHE") or "~/.cache/heed").expanduser
 
 TYPES = {"<f4": "f", "<i8": "q", "<i4": "i"}
 
+FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
+AMX = "amx_bf16" in FLAGS
+
 
 class Tensor:
     """Values in row-major order, and their shape."""
@@ -78,6 +81,19 @@ def run(*command, check=True, stdin=b"", limit_file=None, stdout=subprocess.PIPE
     if check and done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}\nexited with {done.returncode}:\n{done.stderr.decode(errors='replace')}")
     return done
+
+
+def with_amx(program):
+    """How to run a program for AMX here: itself, or a copy that asks for no AMX, with the emulator before it."""
+    if AMX:
+        return program, None
+    asked = b"amx-tile,amx-bf16,amx-int8"
+    code = program.read_bytes()
+    assert code.count(asked) == 1
+    copy = program.with_name(program.name + "-emulated")
+    copy.write_bytes(code.replace(asked, b"," * len(asked)))
+    copy.chmod(0o755)
+    return copy, {"LD_PRELOAD": str(BUILD / "tests/amx/libheed_amx.so")}
 
 
 def peak_bytes(*command):

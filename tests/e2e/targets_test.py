@@ -1,11 +1,8 @@
 """Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX (emulated where there is none)."""
-import pathlib
 import unittest
 
-from support import BUILD, HEED, SOURCE, EndToEnd, run
+from support import AMX, FLAGS, HEED, SOURCE, EndToEnd, run, with_amx
 
-FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
-AMX = "amx_bf16" in FLAGS
 SUMS = "examples/sums/sums.yaml"
 TOUR = ["03-masked", "05-grouped", "07-sliding-window", "08-score-rules", "09-decoder-block"]
 # Tails of tiles of every size.
@@ -47,18 +44,6 @@ class Targets(EndToEnd):
         """Against the oracle in f64, which knows no bf16: within 2 % of the largest output."""
         self.assertEqualsOracle(path, program, SIZES, 2e-2, environment)
 
-    def with_amx(self, program):
-        """How to run a program for AMX here: itself, or a copy that asks for no AMX, with the emulator before it."""
-        if AMX:
-            return program, None
-        asked = b"amx-tile,amx-bf16,amx-int8"
-        code = program.read_bytes()
-        self.assertEqual(code.count(asked), 1)
-        copy = program.with_name(program.name + "-emulated")
-        copy.write_bytes(code.replace(asked, b"," * len(asked)))
-        copy.chmod(0o755)
-        return copy, {"LD_PRELOAD": str(BUILD / "tests/amx/libheed_amx.so")}
-
     @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16")
     def test_bf16_of_the_tour(self):
         for name in TOUR:
@@ -70,11 +55,11 @@ class Targets(EndToEnd):
         for name in TOUR:
             path = SOURCE / "examples/tour" / f"{name}.yaml"
             program = self.build(path, "--numerics=bf16", "--target=graniterapids")
-            self.compare(path, *self.with_amx(program))
+            self.compare(path, *with_amx(program))
 
     @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
     def test_amx_adds(self):
-        program, environment = self.with_amx(self.build(SUMS, "--numerics=bf16", "--target=graniterapids"))
+        program, environment = with_amx(self.build(SUMS, "--numerics=bf16", "--target=graniterapids"))
         self.assertEqual(run(program, "generate", "12+30=", env=environment).stdout, b"42\n")
 
 

@@ -15,6 +15,9 @@
 // RUN: not heed-opt %t/pairs.mlir --attn-schedule=schedule-file=%t/pairs 2>&1 | FileCheck %s --check-prefix=PAIRS
 // PAIRS: error: schedule `f.attention.0`: key_tile must be a multiple of 2 for dpbf16
 // PAIRS: error: schedule `f.linear.0`: rows must be a multiple of 16, and sums and operands at most 8 tiles
+// RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"dpbusd", 1 by 16 by 4, rate = 1055>/' %t/model.mlir > %t/bytes.mlir
+// RUN: not heed-opt %t/bytes.mlir --attn-schedule=schedule-file=%t/bytes 2>&1 | FileCheck %s --check-prefix=BYTES
+// BYTES: error: schedule `f.linear.0`: the weights are not all in blocks of integers, which dpbusd multiplies
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: no-target.mlir:1:1: error: the module has no attn.target
 // RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
@@ -65,4 +68,9 @@ module attributes {attn.target = #attn.target<"old", features = "", vector = 128
 //--- atom
 {
   "f.attention.0" = #attn.attention_schedule<atom = "amx_bf16", queries = 16, keys = 64, key_tile = 4, head_tile = 4>
+}
+
+//--- bytes
+{
+  "f.linear.0" = #attn.linear_schedule<atom = "dpbusd", rows = 8, panels = 1, block_rows = 8, block_panels = 1, block_k = 32>
 }

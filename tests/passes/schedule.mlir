@@ -3,6 +3,10 @@
 // RUN: heed-opt %s --attn-schedule=numerics=bf16 | FileCheck %s --check-prefix=BF16
 // RUN: sed -e 's/vector = 512, registers = 32/vector = 256, registers = 16/' %s | heed-opt --attn-schedule | FileCheck %s --check-prefix=AVX2
 // RUN: heed-opt %s --attn-schedule=schedule-file=%S/Inputs/schedule-good.txt | FileCheck %s --check-prefix=FILE
+// Quantised weights: an atom of integers where its rate pays for three digits of x.
+// RUN: heed-opt %S/Inputs/schedule-integers.mlir --attn-schedule | FileCheck %S/Inputs/schedule-integers.mlir
+// RUN: sed -e 's/"dpbusd", 1 by 16 by 4, rate = 1055/"dpbusd", 1 by 16 by 4, rate = 800/' %S/Inputs/schedule-integers.mlir | heed-opt --attn-schedule | FileCheck %S/Inputs/schedule-integers.mlir --check-prefix=SLOW
+// RUN: sed -e 's/rate = 1055>/rate = 1055>, #attn.atom<"amx_int8", 16 by 16 by 64, rate = 6420>/' %S/Inputs/schedule-integers.mlir | heed-opt --attn-schedule | FileCheck %S/Inputs/schedule-integers.mlir --check-prefix=AMX
 
 !x = tensor<?x576xf32, #attn.axes<[token, model]>>
 !q = tensor<?x9x64xf32, #attn.axes<[token, heads, head]>>

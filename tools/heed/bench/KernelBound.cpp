@@ -5,6 +5,7 @@
 #include "codegen/attention/KeysInLanes.h"
 #include "ir/Axes.h"
 #include "passes/PairCounts.h"
+#include "passes/TileCosts.h"
 #include "runtime/support/Text.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -223,8 +224,21 @@ private:
     for (Value weight : op.getWeights())
       bound.work += 2 * elementsOf(op.getX()) *
                     double(cast<WeightType>(weight.getType()).getShape()[0]);
-    bound.products =
-        productSeconds(*needed->atom, *needed->vectors, bound.work,
+    // Integers: several products for one, and what makes their sums f32.
+    std::optional<IntegerCost> integers = integerCost(
+        target.findAtom(schedule.getAtom().getValue()), shapeOf(op));
+    double work = bound.work;
+    if (integers) {
+      const MachineRates::Atom *fma =
+          rates.atom("fma_f32", static_cast<int>(target.getLanes()));
+      if (!fma)
+        return Error{"the rate table has no atom fma_f32"};
+      bound.products =
+          bound.work / 32 * integers->issues / fma->registers / 1e9;
+      work *= integers->times;
+    }
+    bound.products +=
+        productSeconds(*needed->atom, *needed->vectors, work,
                        loadsOfIssue(double(schedule.getRows()),
                                     double(schedule.getPanels() * 16) /
                                         double(target.getLanes())));
