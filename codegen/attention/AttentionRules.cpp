@@ -1,5 +1,6 @@
 //===- AttentionRules.cpp - Score rule and mask, in tile ops --------------===//
 #include "codegen/attention/AttentionRules.h"
+#include "codegen/attention/DistanceTerms.h"
 #include "codegen/attention/MaskCode.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -13,6 +14,8 @@ void emitRule(Region &region, AttentionItems &items, AttentionItem &item) {
   OpBuilder &b = items.b;
   Location loc = items.loc;
   OpBuilder::InsertionGuard guard(b);
+  if (items.group == 1)
+    region.getParentOp()->setAttr(kRowsAreQueries, b.getUnitAttr());
   Type f32 = b.getF32Type(), i = b.getIndexType();
   Block *block =
       b.createBlock(&region, region.end(), {f32, i, i}, {loc, loc, loc});

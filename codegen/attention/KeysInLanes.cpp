@@ -1,6 +1,7 @@
 //===- KeysInLanes.cpp - Tile ops for a handful of rows -------------------===//
 #include "codegen/attention/KeysInLanes.h"
 #include "codegen/VectorMath.h"
+#include "codegen/attention/DistanceTerms.h"
 #include "codegen/attention/LaneRegion.h"
 
 #include <limits>
@@ -156,7 +157,8 @@ public:
       : op(op),
         c(b, op.getLoc(), op.getLanes(), op.getK().getType().getDimSize(1)),
         rows(rowsOf(op.getS())), order(rows, op.getLanes()),
-        part(b, op.getLoc(), order.features, c.head) {}
+        part(b, op.getLoc(), order.features, c.head),
+        lines(op, c, DistanceLines::Lanes::Keys) {}
 
   LogicalResult build() {
     // The last keys begin early enough to be all there: the first of them have
@@ -169,7 +171,7 @@ public:
       products(first, c.column(c.subIndex(first, op.getFrom())));
       return TileCode::Values();
     });
-    bool isFine = true;
+    bool isFine = succeeded(lines.fill());
     c.overRows(rows, [&](Value r) { isFine &= succeeded(finish(r)); });
     return success(isFine);
   }
@@ -186,15 +188,17 @@ private:
     }
     std::optional<LaneRegion> map, mask;
     auto prepare = [&](Region &region, std::optional<LaneRegion> &rule,
-                       ArrayRef<unsigned> late, unsigned q) {
+                       ArrayRef<unsigned> late, unsigned q,
+                       ArrayRef<Value> terms) {
       if (region.empty())
         return success();
       if (!early.empty())
         early[0].first = q;
-      return rule.emplace(region, late, c.lanes).prepare(c.b, early);
+      return rule.emplace(region, late, c.lanes, Value(), terms)
+          .prepare(c.b, early);
     };
-    if (failed(prepare(op.getMap(), map, {0, 2}, 1)) ||
-        failed(prepare(op.getMask(), mask, {1}, 0)))
+    if (failed(prepare(op.getMap(), map, {0, 2}, 1, lines.terms())) ||
+        failed(prepare(op.getMask(), mask, {1}, 0, {})))
       return failure();
     Value lowest = c.constant(-std::numeric_limits<float>::infinity());
     bool failedRule = false;
@@ -204,8 +208,11 @@ private:
                  Value kv = positions(key), at[] = {r, c.column(key)};
                  Value score = c.load(op.getS(), at),
                        allowed = lanesBefore(c.subIndex(op.getCount(), key));
-                 if (map)
-                   failedRule |= failed(apply(*map, {score, kv}, score));
+                 if (map) {
+                   TileCode::Values late{score, kv};
+                   llvm::append_range(late, lines.at(key, r));
+                   failedRule |= failed(apply(*map, late, score));
+                 }
                  if (Value rule; mask) {
                    failedRule |= failed(apply(*mask, {kv}, rule));
                    if (rule)
@@ -343,6 +350,7 @@ private:
   int64_t rows;
   RowVectors order;
   RowCode part; // order.features of a row
+  DistanceLines lines;
 };
 } // namespace
 

@@ -10,40 +10,51 @@ using namespace mlir;
 
 namespace heed::attn {
 
-LaneRegion::LaneRegion(Region &region, ArrayRef<unsigned> late, int64_t lanes)
-    : region(region), lateArguments(late), lanes(lanes) {
-  for (Operation &op : region.front().without_terminator())
-    for (Value operand : op.getOperands()) {
-      auto argument = dyn_cast<BlockArgument>(operand);
-      bool isLate =
-          argument && argument.getOwner() == &region.front()
-              ? llvm::is_contained(lateArguments, argument.getArgNumber())
-              : lateOps.contains(operand.getDefiningOp());
-      if (isLate)
-        lateOps.insert(&op);
-    }
+LaneRegion::LaneRegion(Region &region, ArrayRef<unsigned> lateArguments,
+                       int64_t lanes, Value result, ArrayRef<Value> lateValues)
+    : region(region), lanes(lanes), result(result) {
+  Block &block = region.front();
+  if (!result)
+    this->result = block.getTerminator()->getOperand(0);
+  for (unsigned number : lateArguments)
+    late.push_back(block.getArgument(number));
+  llvm::append_range(late, lateValues);
+  DenseSet<Value> needed{this->result}, isLate(late.begin(), late.end());
+  for (Operation &op : llvm::reverse(block.without_terminator()))
+    if (llvm::any_of(op.getResults(), [&](Value made) {
+          return needed.contains(made) && !isLate.contains(made);
+        }))
+      needed.insert(op.operand_begin(), op.operand_end());
+  for (Operation &op : block.without_terminator()) {
+    Value made = op.getResult(0);
+    if (!needed.contains(made) || isLate.contains(made))
+      continue;
+    bool readsLate = llvm::any_of(
+        op.getOperands(), [&](Value value) { return isLate.contains(value); });
+    if (readsLate)
+      isLate.insert(made);
+    (readsLate ? lateOps : earlyOps).push_back(&op);
+  }
 }
 
 LogicalResult LaneRegion::prepare(OpBuilder &b,
                                   ArrayRef<std::pair<unsigned, Value>> early) {
   for (auto [number, value] : early)
     prepared.map(region.getArgument(number), value);
-  for (Operation &op : region.front().without_terminator())
-    if (!lateOps.contains(&op) && failed(build(b, op, prepared)))
+  for (Operation *op : earlyOps)
+    if (failed(build(b, *op, prepared)))
       return failure();
   return success();
 }
 
-FailureOr<Value> LaneRegion::evaluate(OpBuilder &b, ArrayRef<Value> late) {
+FailureOr<Value> LaneRegion::evaluate(OpBuilder &b, ArrayRef<Value> given) {
   IRMapping values = prepared;
-  for (auto [number, value] : llvm::zip_equal(lateArguments, late))
-    values.map(region.getArgument(number), value);
-  for (Operation &op : region.front().without_terminator())
-    if (lateOps.contains(&op) && failed(build(b, op, values)))
+  for (auto [value, as] : llvm::zip_equal(late, given))
+    values.map(value, as);
+  for (Operation *op : lateOps)
+    if (failed(build(b, *op, values)))
       return failure();
-  Operation *yield = region.front().getTerminator();
-  return inLanes(b, yield->getLoc(),
-                 values.lookupOrDefault(yield->getOperand(0)));
+  return inLanes(b, result.getLoc(), values.lookupOrDefault(result));
 }
 
 /// The type of `lanes` values of that scalar type.

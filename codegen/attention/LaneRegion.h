@@ -13,8 +13,11 @@ namespace heed::attn {
 /// `prepare`; the rest by each `evaluate`.
 class LaneRegion {
 public:
+  /// Of the value `result` of the region: what it yields, unless given.
+  /// `lateValues` of the region are known to each `evaluate`, and not built.
   LaneRegion(mlir::Region &region, llvm::ArrayRef<unsigned> lateArguments,
-             int64_t lanes);
+             int64_t lanes, mlir::Value result = {},
+             llvm::ArrayRef<mlir::Value> lateValues = {});
 
   /// Builds what depends on early arguments only. `early` maps them (vectors or
   /// scalars). Fails, with an error on the op, where an op has no vector form.
@@ -22,7 +25,7 @@ public:
   prepare(mlir::OpBuilder &b,
           llvm::ArrayRef<std::pair<unsigned, mlir::Value>> early);
 
-  /// The region's result for these late arguments, as a vector.
+  /// The result for these late arguments, then late values, as a vector.
   mlir::FailureOr<mlir::Value> evaluate(mlir::OpBuilder &b,
                                         llvm::ArrayRef<mlir::Value> late);
 
@@ -37,9 +40,11 @@ private:
                           int64_t divisor);
 
   mlir::Region &region;
-  llvm::SmallVector<unsigned> lateArguments;
+  llvm::SmallVector<mlir::Value, 4> late;
   int64_t lanes;
-  llvm::DenseSet<mlir::Operation *> lateOps;
+  mlir::Value result;
+  // Those that the result takes, in their order.
+  llvm::SmallVector<mlir::Operation *, 0> earlyOps, lateOps;
   mlir::IRMapping prepared;
 };
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/Pairs.h"
+#include "codegen/attention/DistanceTerms.h"
 #include "codegen/attention/LaneRegion.h"
 #include "codegen/attention/TileAmx.h"
 
@@ -23,10 +24,11 @@ public:
         // Scores that lie in memory already take a few keys at a time.
         keyTile(onTiles ? 4 : op.getKeyTile()),
         depth(op.getQt().getType().getDimSize(0)),
-        vectors(op.getS().getType().getDimSize(1) / op.getLanes()) {}
+        vectors(op.getS().getType().getDimSize(1) / op.getLanes()),
+        lines(op, c, DistanceLines::Lanes::Rows) {}
 
   LogicalResult build() {
-    if (failed(prepareRules()))
+    if (failed(prepareRules()) || failed(lines.fill()))
       return failure();
     lowest = c.constant(-std::numeric_limits<float>::infinity());
     if (onTiles)
@@ -72,16 +74,18 @@ private:
                                        ValueRange{c.index(v * c.lanes)})
               : Value();
       auto prepare = [&](Region &region, SmallVector<LaneRegion> &rules,
-                         ArrayRef<unsigned> late, unsigned position) {
+                         ArrayRef<unsigned> late, unsigned position,
+                         ArrayRef<Value> terms) {
         if (region.empty())
           return success();
         SmallVector<std::pair<unsigned, Value>> early;
         if (q)
           early.push_back({position, q});
-        return rules.emplace_back(region, late, c.lanes).prepare(c.b, early);
+        return rules.emplace_back(region, late, c.lanes, Value(), terms)
+            .prepare(c.b, early);
       };
-      if (failed(prepare(op.getMap(), maps, {0, 2}, 1)) ||
-          failed(prepare(op.getMask(), masks, {1}, 0)))
+      if (failed(prepare(op.getMap(), maps, {0, 2}, 1, lines.terms())) ||
+          failed(prepare(op.getMask(), masks, {1}, 0, {})))
         return failure();
     }
     return success();
@@ -129,8 +133,11 @@ private:
       TileCode::Values scores;
       for (int64_t v = 0; v < vectors; ++v) {
         scores.push_back(loadScore(key, v));
-        if (!maps.empty())
-          scores[v] = rule(maps[v], {scores[v], position});
+        if (!maps.empty()) {
+          TileCode::Values late{scores[v], position};
+          llvm::append_range(late, lines.at(key, c.index(v * c.lanes)));
+          scores[v] = rule(maps[v], late);
+        }
       }
       auto masked = [&] {
         TileCode::Values allowed;
@@ -338,7 +345,7 @@ private:
       return *result;
     failedRule = true; // the op has said why; anything of the right type lets
                        // the building end
-    return late.size() == 2
+    return late.size() > 1
                ? lowest
                : c.compare(arith::CmpFPredicate::AlwaysFalse, lowest, lowest);
   }
@@ -347,6 +354,7 @@ private:
   TileCode c;
   bool onTiles; // of AMX
   int64_t keyTile, depth, vectors;
+  DistanceLines lines;
   SmallVector<LaneRegion> maps, masks;
   Value lowest, begins;
   bool failedRule = false;

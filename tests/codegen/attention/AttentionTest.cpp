@@ -182,6 +182,22 @@ TEST_CASE("score rules, tables and sinks", "[attention]") {
         {{{40, 40}, {9, 9}, {1, 1}}}}});
 }
 
+TEST_CASE("rules by distance, of several heads", "[attention]") {
+  std::vector<std::vector<Lengths>> calls = {
+      batch(2, 61, 61),  batch(1, 50, 150), batch(1, 17, 140),
+      batch(1, 12, 200), batch(1, 7, 33),   batch(1, 3, 140)};
+  std::vector<std::vector<Lengths>> cached = {
+      {{5, 0, 7}, {1, 0, 100}, {60, 0, 3}}, {{33, 0, 164}, {2, 0, 1}}};
+  Shape grouped{Layout::RowsMajor, 4, 2, 16}, ofCache{Layout::Cached, 4, 2, 16};
+  run({{grouped, bias(all(), 4), calls},
+       {grouped, byDistanceAndPosition(causal()), calls},
+       {{Layout::HeadsMajor, 1, 1, 33},
+        byDistanceAndPosition(window(40)),
+        calls},
+       {ofCache, bias(causal(), 4), cached},
+       {ofCache, alibi(causal(), 4), cached}});
+}
+
 TEST_CASE("tables, sorted or not", "[attention]") {
   std::vector<std::vector<Lengths>> calls = {
       batch(1, 150, 150), batch(2, 40, 40), batch(1, 1, 1), batch(3, 97, 97)};

@@ -85,6 +85,29 @@ inline Rule bias(Rule rule, int64_t heads) {
   rule.map = [](double s, int64_t, int64_t, int64_t) { return s; };
   return rule;
 }
+/// s - |q + 3 - kv| / 50 for even queries, s - 1 + |q + 3 - kv| / 50 for odd
+/// ones: a part by distance and a part that is none, for all heads alike.
+inline Rule byDistanceAndPosition(Rule rule) {
+  rule.score =
+      "%a = arith.constant 3 : index\n%two = arith.constant 2 : index\n"
+      "%zero = arith.constant 0 : index\n"
+      "%c = arith.constant -0.02 : f32\n%one = arith.constant -1.0 : f32\n"
+      "%p = arith.addi %q_, %a : index\n%d = arith.subi %p, %kv_ : index\n"
+      "%n = arith.subi %zero, %d : index\n%u = arith.maxsi %d, %n : index\n"
+      "%i = arith.index_cast %u : index to i32\n"
+      "%f = arith.sitofp %i : i32 to f32\n%t = arith.mulf %f, %c : f32\n"
+      "%h2 = arith.floordivsi %q_, %two : index\n"
+      "%w = arith.muli %h2, %two : index\n"
+      "%even = arith.cmpi eq, %w, %q_ : index\n"
+      "%o = arith.subf %one, %t : f32\n"
+      "%e = arith.select %even, %t, %o : f32\n"
+      "%y = arith.addf %s, %e : f32\nattn.yield %y : f32";
+  rule.map = [](double s, int64_t q, int64_t kv, int64_t) {
+    double t = -0.02 * double(std::abs(q + 3 - kv));
+    return s + (q % 2 ? -1 - t : t);
+  };
+  return rule;
+}
 inline Rule sinks(Rule rule) {
   rule.sinks = true;
   return rule;
