@@ -22,7 +22,10 @@ double fmaRate(ThreadPool &pool, unsigned threads);
 double readRate(ThreadPool &pool, unsigned threads,
                 std::span<const Bytes> parts);
 
-/// "AVX-512", "AVX2", "SSE2": what the two measure with.
+/// Reads `part` once on the calling thread, front to back.
+void readOnce(Bytes part);
+
+/// "AVX-512", "AVX2", "SSE2": what these measure with.
 const char *widestVectors();
 
 } // namespace heed

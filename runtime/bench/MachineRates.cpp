@@ -1,5 +1,6 @@
 //===- MachineRates.cpp - The rate table of a machine ---------------------===//
 #include "runtime/bench/MachineRates.h"
+#include "runtime/bench/MachinePeak.h"
 #include "runtime/bench/UnitLoops.h"
 #include "runtime/step/CpuFeatures.h"
 
@@ -44,6 +45,44 @@ static std::vector<Sample> measureLoops() {
           std::min(sample.best, secondsOf(*sample.loop, sample.turns) /
                                     static_cast<double>(sample.turns));
   return samples;
+}
+
+/// Of working sets from what L1 holds to what no cache does, in turns.
+static std::vector<MachineRates::Reads> measureReads() {
+  constexpr int64_t least = 32 << 10, most = 64 << 20;
+  constexpr int rounds = 4;
+  constexpr double slice = 2e-3;
+  std::vector<uint8_t> memory(most, 1);
+  std::vector<MachineRates::Reads> reads;
+  for (int64_t bytes = least; bytes <= most; bytes *= 2)
+    reads.push_back({bytes, 0});
+  for (int round = 0; round < rounds; ++round)
+    for (MachineRates::Reads &of : reads) {
+      Bytes part = Bytes(memory).first(of.bytes);
+      readOnce(part); // what the sets before left is gone
+      for (double spent = 0; spent < slice;) {
+        // A clock is read once for many passes over a small set.
+        int64_t passes = std::max<int64_t>(1, (256 << 10) / of.bytes);
+        auto began = std::chrono::steady_clock::now();
+        for (int64_t pass = 0; pass < passes; ++pass)
+          readOnce(part);
+        double seconds = std::chrono::duration<double>(
+                             std::chrono::steady_clock::now() - began)
+                             .count();
+        spent += seconds;
+        of.rate = std::max(of.rate,
+                           double(of.bytes) * double(passes) / seconds / 1e9);
+      }
+    }
+  return reads;
+}
+
+double MachineRates::readRate(double bytes) const {
+  double rate = reads.empty() ? 0 : reads.front().rate;
+  for (const Reads &of : reads)
+    if (double(of.bytes) <= bytes)
+      rate = of.rate;
+  return rate;
 }
 
 const MachineRates::Atom *MachineRates::atom(std::string_view kind,
@@ -97,6 +136,7 @@ MachineRates heed::measureMachine() {
                              rate(Unit::Softmax, "", lanes),
                              beside->loop->work / added / 1e9});
   }
+  rates.reads = measureReads();
   rates.l1 = std::max(sysconf(_SC_LEVEL1_DCACHE_SIZE), 0L);
   rates.l2 = std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), 0L);
   return rates;

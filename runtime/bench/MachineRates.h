@@ -31,10 +31,22 @@ struct MachineRates {
   };
   std::vector<Vectors> vectors; // the widest first
 
+  /// Of `bytes` that are read front to back, again and again: what the cache
+  /// that they lie in gives, or memory.
+  struct Reads {
+    int64_t bytes;
+    double rate; // GB/s
+  };
+  std::vector<Reads> reads; // the fewest bytes first; may be empty
+
   int64_t l1 = 0, l2 = 0; // bytes; 0: not known
 
   const Atom *atom(std::string_view kind, int lanes) const;
   const Vectors *vectorsOf(int lanes) const;
+  /// GB/s at which so many bytes can be read: the rate of the most bytes that
+  /// were measured and are not more, so that it is never too low; 0 where none
+  /// was.
+  double readRate(double bytes) const;
 };
 
 /// Measures this machine on the calling thread, in about half a second: each

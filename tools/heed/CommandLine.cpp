@@ -182,6 +182,11 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->check(CLI::IsMember({"f32", "bf16"}));
   bench->add_option("--size", options.sizes, "of an open axis (default 512)")
       ->type_name("NAME=N");
+  bench
+      ->add_option("--in", options.inputs,
+                   "inputs from numpy files, in place of --size and random "
+                   "numbers: masks that look at them have a bound then")
+      ->type_name("NAME=FILE");
   bench->add_option("--threads", options.threads, "threads that compute")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

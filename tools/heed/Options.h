@@ -33,7 +33,7 @@ struct Options {
   std::string rates = "builtin";
   // bench
   bool machine = false, json = false, boundOnly = false;
-  std::vector<std::string> sizes; // NAME=N
+  std::vector<std::string> sizes, inputs; // NAME=N, NAME=FILE
   int threads = 1, rounds = 5;
 };
 

@@ -1,5 +1,4 @@
 //===- BenchCommand.cpp - heed bench MODEL: a kernel beside its bound -----===//
-#include "ir/Axes.h"
 #include "runtime/formats/Json.h"
 #include "runtime/support/Text.h"
 #include "tools/heed/Commands.h"
@@ -9,14 +8,10 @@
 #include "tools/heed/bench/KernelBound.h"
 #include "tools/heed/bench/RatesFile.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <set>
 
 using llvm::format;
 
@@ -42,36 +37,10 @@ struct Bounds {
   double fmaPeak = 0; // of one thread, by the rate table
 };
 
-Result<std::map<std::string, int64_t>>
-parseSizes(const std::vector<std::string> &words, mlir::ModuleOp module) {
-  std::set<std::string> open;
-  module.walk([&](mlir::func::FuncOp function) {
-    for (mlir::Type type : function.getArgumentTypes())
-      if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type))
-        for (auto [name, size] :
-             llvm::zip(attn::axisNames(tensor), tensor.getShape()))
-          if (mlir::ShapedType::isDynamic(size))
-            open.insert(name.str());
-  });
-  std::map<std::string, int64_t> sizes;
-  for (llvm::StringRef word : words) {
-    auto [name, number] = word.split('=');
-    int64_t size = 0;
-    if (name.empty() || number.getAsInteger(10, size) || size < 1)
-      return Error{concat("--size expects NAME=N, found ", inQuotes(word))};
-    if (!open.count(name.str()))
-      return Error{
-          concat("the model has no axis ", inQuotes(name), " of open size",
-                 open.empty() ? "" : "; it has " + llvm::join(open, ", "))};
-    sizes[name.str()] = size;
-  }
-  return sizes;
-}
-
 Result<Bounds> boundsOf(Compilation &compilation, const MachineRates &rates,
-                        const std::map<std::string, int64_t> &sizes) {
+                        const BenchInputs &inputs) {
   Result<std::vector<KernelBound>> kernels =
-      kernelBounds(compilation.module(), rates, sizes, defaultSize);
+      kernelBounds(compilation.module(), rates, inputs, defaultSize);
   if (!kernels)
     return kernels.error();
   Bounds bounds{std::move(*kernels)};
@@ -114,6 +83,8 @@ int run(const Options &options, Run &found) {
                                     std::to_string(options.rounds)};
   for (const std::string &size : options.sizes)
     words.insert(words.end(), {"--size", size});
+  for (const std::string &input : options.inputs)
+    words.insert(words.end(), {"--in", input});
   std::vector<llvm::StringRef> arguments(words.begin(), words.end());
   std::string output = work.file("figures.json"), error;
   std::optional<llvm::StringRef> redirects[] = {std::nullopt, output,
@@ -154,6 +125,8 @@ nlohmann::json toJson(const Bounds &bounds) {
                               {"visited_over_allowed", kernel.visited},
                               {"products_seconds", kernel.products},
                               {"softmax_seconds", kernel.softmax},
+                              {"bytes", kernel.bytes},
+                              {"memory_seconds", kernel.memory},
                               {"seconds", kernel.seconds()}});
   return out;
 }
@@ -174,6 +147,9 @@ void print(const Bounds &bounds) {
                 "visited"
               : ", softmax %.2f us, %.3f times the allowed pairs visited",
           kernel.softmax * 1e6, kernel.visited);
+    if (kernel.memory > 0)
+      os << format("; reading %.2f MB %.2f us", kernel.bytes / 1e6,
+                   kernel.memory * 1e6);
     os << '\n';
   }
 }
@@ -200,10 +176,16 @@ int benchCommand(const Options &options) {
         ": a model of tokens has its own bench: build it, then OUT bench"});
   if (!compilation.runTo(Stage::Scheduled))
     return 1;
-  Result<std::map<std::string, int64_t>> sizes =
-      parseSizes(options.sizes, compilation.module());
-  if (!sizes) {
-    reportError(sizes.error());
+  if (!options.sizes.empty() && !options.inputs.empty()) {
+    reportError("give --in or --size: files have their own sizes");
+    return 2;
+  }
+  Result<BenchInputs> inputs =
+      options.inputs.empty()
+          ? inputsOfSizes(options.sizes, compilation.module())
+          : inputsOfFiles(options.inputs, compilation.module());
+  if (!inputs) {
+    reportError(inputs.error());
     return 2;
   }
   bool measured = options.rates.empty() || options.rates == "builtin" ||
@@ -216,7 +198,7 @@ int benchCommand(const Options &options) {
   Result<MachineRates> rates = ratesNow();
   if (!rates)
     return reportError(rates.error());
-  Result<Bounds> bounds = boundsOf(compilation, *rates, *sizes);
+  Result<Bounds> bounds = boundsOf(compilation, *rates, *inputs);
   if (!bounds)
     return reportError(Error{options.model + ": " + bounds.error().text});
   Run found;

@@ -2,9 +2,12 @@
 #include "tools/heed/bench/KernelBound.h"
 
 #include "codegen/attention/AttentionTiling.h"
+#include "codegen/attention/DistanceTerms.h"
 #include "codegen/attention/KeysInLanes.h"
+#include "codegen/pack/PackedLayout.h"
 #include "ir/Axes.h"
-#include "passes/PairCounts.h"
+#include "ir/Grouping.h"
+#include "passes/TablePairs.h"
 #include "passes/TileCosts.h"
 #include "runtime/support/Text.h"
 
@@ -40,13 +43,19 @@ namespace {
 
 class Bounds {
 public:
-  Bounds(ModuleOp module, const MachineRates &rates,
-         const std::map<std::string, int64_t> &sizes, int64_t otherwise)
+  Bounds(ModuleOp module, const MachineRates &rates, const BenchInputs &inputs,
+         int64_t otherwise)
       : module(module),
         target(module->getAttrOfType<TargetAttr>("attn.target")), rates(rates),
-        sizes(sizes), otherwise(otherwise), masks(module) {}
+        inputs(inputs), otherwise(otherwise), masks(module) {}
 
   Status function(func::FuncOp function) {
+    for (auto [i, argument] : llvm::enumerate(function.getArguments()))
+      if (auto name = function.getArgAttrOfType<StringAttr>(i, "attn.name")) {
+        auto found = inputs.tables.find(name.str());
+        if (found != inputs.tables.end())
+          tables[argument] = found->second;
+      }
     for (Operation &op : function.getBody().front()) {
       Status done;
       if (auto call = dyn_cast<func::CallOp>(op))
@@ -62,14 +71,25 @@ public:
     }
     return {};
   }
-  std::vector<KernelBound> all;
+  /// What all kernels read is read again by the next call: it comes from the
+  /// cache that holds all of it.
+  bool isEmpty() const { return all.empty(); }
+  std::vector<KernelBound> take() {
+    double bytes = 0;
+    for (const KernelBound &kernel : all)
+      bytes += kernel.bytes;
+    if (double rate = rates.readRate(bytes); rate > 0)
+      for (KernelBound &kernel : all)
+        kernel.memory = kernel.bytes / rate / 1e9;
+    return std::move(all);
+  }
 
 private:
   double sizeOf(StringAttr axis, int64_t size) const {
     if (!ShapedType::isDynamic(size))
       return double(size);
-    auto given = sizes.find(axis.str());
-    return double(given == sizes.end() ? otherwise : given->second);
+    auto given = inputs.sizes.find(axis.str());
+    return double(given == inputs.sizes.end() ? otherwise : given->second);
   }
   double axisOf(Value tensor, StringRef axis) const {
     auto type = cast<RankedTensorType>(tensor.getType());
@@ -84,6 +104,16 @@ private:
     for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
       count *= sizeOf(name, size);
     return count;
+  }
+
+  /// Bytes of an input of the model; what another op made is in a near cache,
+  /// and counts nothing.
+  double bytesOf(Value tensor) const {
+    auto argument = dyn_cast<BlockArgument>(tensor);
+    if (!argument || !argument.getOwner()->getParentOp()->hasAttr("attn.entry"))
+      return 0;
+    Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+    return elementsOf(tensor) * element.getIntOrFloatBitWidth() / 8;
   }
 
   struct Needed {
@@ -110,15 +140,21 @@ private:
   /// take as long as another exp2, everything else one issue.
   double ruleOverSoftmax(AttentionOp op, const Needed &of) const {
     double issues = 0, functions = 0;
-    if (!op.getScore().empty())
+    if (!op.getScore().empty()) {
+      // What depends on kv - q is computed for few of the pairs.
+      DenseSet<Operation *> ofDistance;
+      if (headsOfTile(op) == 1)
+        ofDistance =
+            opsOfTerms(op.getScore(), distanceTerms(op.getScore(), 1, 2));
       for (Operation &inner : op.getScore().front().without_terminator()) {
         if (!isa<FloatType>(inner.getResult(0).getType()) ||
-            isa<arith::ConstantOp>(inner))
+            isa<arith::ConstantOp>(inner) || ofDistance.contains(&inner))
           continue;
         bool function = isa<math::MathDialect>(inner.getDialect()) &&
                         !isa<math::FmaOp>(inner);
         (function ? functions : issues) += 1;
       }
+    }
     // One issue for a vector of scores, at the rate of multiply-adds.
     const MachineRates::Atom *fma =
         rates.atom("fma_f32", static_cast<int>(target.getLanes()));
@@ -130,9 +166,6 @@ private:
     MaskFacts &facts = masks.of(op);
     if (!facts.error().empty())
       return Error{"the mask is not understood: " + facts.error()};
-    if (!facts.conditions().conditions.empty())
-      return Error{"how much the mask's tables allow is known only when it "
-                   "runs"};
     AttentionScheduleAttr schedule = op.getScheduleAttr();
     if (!schedule || op.getQRows() ||
         !isa<RankedTensorType>(op.getK().getType()))
@@ -147,8 +180,17 @@ private:
     double head = axisOf(op.getQ(), axis::Head);
     int64_t tileQueries =
         std::max<int64_t>(tiling.tiles.front().rows / tiling.group, 1);
-    std::optional<PairCounts> pairs =
-        countPairs(op, facts, int64_t(queries), int64_t(keys), tileQueries);
+    std::optional<PairCounts> pairs;
+    if (llvm::any_of(op.getMask().getSymbols(),
+                     [](MaskSymbolAttr symbol) { return symbol.isOpaque(); }))
+      pairs = countPairsOfTables(op, int64_t(queries), int64_t(keys),
+                                 tileQueries, tables);
+    if (!pairs && !facts.conditions().conditions.empty())
+      return Error{"how much the mask's tables allow is known only when it "
+                   "runs: give the inputs with --in"};
+    if (!pairs)
+      pairs =
+          countPairs(op, facts, int64_t(queries), int64_t(keys), tileQueries);
     if (!pairs)
       return Error{"the mask's ranges are known only when it runs"};
     // Every other axis of q repeats the same: heads, batch.
@@ -159,12 +201,13 @@ private:
     bound.atom = schedule.getAtom().str();
     bound.work = 4 * head * double(pairs->allowed) * repeats;
     bound.overlap = schedule.getAtom().getValue().starts_with("amx");
-    double rule = ruleOverSoftmax(op, *needed), visited = 0;
+    double rule = ruleOverSoftmax(op, *needed), visited = 0, keysOfTiles = 0;
     int64_t left = int64_t(queries);
     for (int64_t tilePairs : pairs->visited) {
       int64_t here = std::min(left, tileQueries);
       left -= here;
       visited += double(tilePairs);
+      keysOfTiles += double(tilePairs) / double(here);
       const AttentionTile &tile =
           *llvm::find_if(llvm::reverse(tiling.tiles), [&](const auto &tile) {
             return tile.rows >= here * tiling.group;
@@ -172,6 +215,10 @@ private:
       addTile(bound, tile, *needed, double(tilePairs) / double(here), head,
               rule, repeats / double(tiling.group));
     }
+    // Some tile reads a key, or none does.
+    double keysRead = std::min(keys, keysOfTiles);
+    bound.bytes = bytesOf(op.getQ()) +
+                  (bytesOf(op.getK()) + bytesOf(op.getV())) * keysRead / keys;
     bound.visited = pairs->allowed ? visited / double(pairs->allowed) : 1;
     bound.tile = concat(tiling.tiles.front().rows, " rows x ",
                         tiling.tiles.front().keyTile, " keys");
@@ -221,9 +268,12 @@ private:
     bound.atom = schedule.getAtom().str();
     bound.tile = concat(schedule.getRows(), " rows x ",
                         schedule.getPanels() * 16, " outputs");
-    for (Value weight : op.getWeights())
-      bound.work += 2 * elementsOf(op.getX()) *
-                    double(cast<WeightType>(weight.getType()).getShape()[0]);
+    bound.bytes = bytesOf(op.getX());
+    for (Value weight : op.getWeights()) {
+      auto type = cast<WeightType>(weight.getType());
+      bound.work += 2 * elementsOf(op.getX()) * double(type.getShape()[0]);
+      bound.bytes += double(packedBytes(type));
+    }
     // Integers: several products for one, and what makes their sums f32.
     std::optional<IntegerCost> integers = integerCost(
         target.findAtom(schedule.getAtom().getValue()), shapeOf(op));
@@ -246,27 +296,30 @@ private:
     return {};
   }
 
+  std::vector<KernelBound> all;
   ModuleOp module;
   TargetAttr target;
   const MachineRates &rates;
-  const std::map<std::string, int64_t> &sizes;
+  const BenchInputs &inputs;
+  TableValues tables; // of the entry's arguments
   int64_t otherwise;
   MaskAnalysis masks;
 };
 
 } // namespace
 
-Result<std::vector<KernelBound>>
-kernelBounds(ModuleOp scheduled, const MachineRates &rates,
-             const std::map<std::string, int64_t> &sizes, int64_t otherwise) {
-  Bounds bounds(scheduled, rates, sizes, otherwise);
+Result<std::vector<KernelBound>> kernelBounds(ModuleOp scheduled,
+                                              const MachineRates &rates,
+                                              const BenchInputs &inputs,
+                                              int64_t otherwise) {
+  Bounds bounds(scheduled, rates, inputs, otherwise);
   for (auto function : scheduled.getOps<func::FuncOp>())
     if (function->hasAttr("attn.entry"))
       if (Status done = bounds.function(function); !done)
         return done.error();
-  if (bounds.all.empty())
+  if (bounds.isEmpty())
     return Error{"the model has no attention and no linear"};
-  return std::move(bounds.all);
+  return bounds.take();
 }
 
 } // namespace heed

@@ -9,8 +9,8 @@
 #include "ir/Attn.h"
 #include "runtime/bench/MachineRates.h"
 #include "runtime/support/Result.h"
+#include "tools/heed/bench/BenchInputs.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -25,10 +25,14 @@ struct KernelBound {
   double visited = 1;   // pairs in the tiles over allowed pairs
   double products = 0;  // seconds
   double softmax = 0;   // seconds; 0 for linears
+  double bytes = 0;     // of operands, each read once
+  double memory = 0;    // seconds for these; 0 where no rate is known
   bool overlap = false; // softmax and products have units of their own
-  double seconds() const {
+  double arithmetic() const {
     return overlap ? std::max(products, softmax) : products + softmax;
   }
+  /// Lines are asked for while others are computed with.
+  double seconds() const { return std::max(arithmetic(), memory); }
 };
 
 /// Seconds of `operations`, `loadsOfIssue` vectors being loaded for each issue
@@ -39,11 +43,13 @@ double productSeconds(const MachineRates::Atom &atom,
                       double loadsOfIssue);
 
 /// The bounds of all attentions and linears that the entry of a scheduled
-/// module runs; `sizes` of its open axes, `otherwise` where it names none.
+/// module runs; `sizes` of its open axes, `otherwise` where it names none, and
+/// the values of inputs that masks look at, by name.
 /// Errors: a table without a rate that is needed, an op whose work is known
 /// only when it runs.
-Result<std::vector<KernelBound>>
-kernelBounds(mlir::ModuleOp scheduled, const MachineRates &rates,
-             const std::map<std::string, int64_t> &sizes, int64_t otherwise);
+Result<std::vector<KernelBound>> kernelBounds(mlir::ModuleOp scheduled,
+                                              const MachineRates &rates,
+                                              const BenchInputs &inputs,
+                                              int64_t otherwise);
 
 } // namespace heed

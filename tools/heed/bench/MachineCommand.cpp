@@ -54,6 +54,9 @@ void print(const MachineRates &rates, const MemoryRates &memory) {
     os << format("vectors of %2d lanes: loads from L1 %.0f GB/s; softmax of 16 "
                  "scores %.2f ns, %.2f ns of it in the way of multiply-adds\n",
                  of.lanes, of.loads, 16 / of.softmax, 16 / of.softmaxBeside);
+  for (const MachineRates::Reads &of : rates.reads)
+    os << format("reading %6lld KB again and again %7.1f GB/s\n",
+                 static_cast<long long>(of.bytes / 1024), of.rate);
   os << format("memory, read     1 thread     %7.1f GB/s\n", memory.one)
      << format("memory, read     %u threads    %7.1f GB/s\n", memory.threads,
                memory.all)

@@ -33,6 +33,8 @@ nlohmann::json toJson(const MachineRates &rates, const std::string &cpu) {
                               {"loads_gbs", of.loads},
                               {"softmax_gscores", of.softmax},
                               {"softmax_beside_gscores", of.softmaxBeside}});
+  for (const MachineRates::Reads &of : rates.reads)
+    out["reads"].push_back({{"bytes", of.bytes}, {"gbs", of.rate}});
   return out;
 }
 
@@ -115,6 +117,13 @@ Result<MachineRates> readRates(const std::string &path,
            reader.number(vector, "loads_gbs", rate),
            reader.number(vector, "softmax_gscores", rate),
            reader.number(vector, "softmax_beside_gscores", rate)});
+  // Older tables have none.
+  if (json->is_object() && json->contains("reads"))
+    if (const nlohmann::json *reads = reader.list(*json, "reads"))
+      for (const nlohmann::json &read : *reads)
+        rates.reads.push_back(
+            {static_cast<int64_t>(reader.number(read, "bytes", 1)),
+             reader.number(read, "gbs", rate)});
   if (!cpu.empty() && of != cpu)
     reader.fail("it is of another CPU, " + inQuotes(of));
   if (!reader.error.empty())
