@@ -87,11 +87,9 @@ class Heed:
 
     def bound(self, heed):
         """The bound as a share of the multiply-add peak; None where there is none."""
-        row = self.row
-        if isinstance(row, MiniLM) or isinstance(row, Attention) and row.mask == "documents":
+        if isinstance(self.row, MiniLM):
             return None
-        sizes = {"token": row.m} if isinstance(row, Linear) else {"q": row.sequence, "kv": row.sequence}
-        words = [word for name, size in sizes.items() for word in ("--size", f"{name}={size}")]
+        words = [word for name, file in self.files.items() for word in ("--in", f"{name}={file}")]
         said = json.loads(self.call(heed, "bench", self.model, "--bound", "--json", *words, *self.numerics))
         return said["bound_of_peak"]
 

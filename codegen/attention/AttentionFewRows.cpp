@@ -39,12 +39,14 @@ public:
           [&] { start({}); });
     else
       start({});
+    SmallVector<Value> full = a.fullRanges(item);
     auto overBlocks = [&](Value from, Value to) {
       a.loopOver(from, to, tile.keys, [&](Value key) {
         Value count = a.minimum(a.index(tile.keys), a.sub(to, key));
         auto scores = TileScoresOp::create(
-            b, loc, s.qt, k, key, count, s.mx, s.s, ValueRange(), s.positions,
-            Value(), tile.keyTile, lanes, StringAttr(), FloatAttr());
+            b, loc, s.qt, k, key, count, s.mx, s.s,
+            a.isMasked() ? full : SmallVector<Value>(), s.positions, Value(),
+            tile.keyTile, lanes, StringAttr(), FloatAttr());
         mark(scores);
         if (a.hasRule())
           emitRule(scores.getMap(), a, item);

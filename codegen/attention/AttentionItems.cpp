@@ -105,8 +105,10 @@ void AttentionItems::findSpans(AttentionItem &item) {
     return maximum(value, index(least));
   };
   Value keys = atLeast(sub(highest, lowest), 1);
+  // A span of one block would spend much of its time on its beginning and end.
   Value spanKeys =
-      mul(ceilDiv(keys, index(SpanSlots::most * few->keys)), index(few->keys));
+      mul(atLeast(ceilDiv(keys, index(SpanSlots::most * few->keys)), 2),
+          index(few->keys));
   item.firstKey = lowest;
   item.spanKeys = select(isFew(item), spanKeys, keys);
   item.spans = ceilDiv(keys, item.spanKeys);

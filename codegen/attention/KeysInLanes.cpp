@@ -166,17 +166,83 @@ public:
     int64_t together = op.getKeyTile();
     Value end = c.addIndex(op.getFrom(), op.getCount());
     Value lastWhole = c.maxIndex(c.addIndex(end, -together), c.index(0));
-    c.loop(c.index(0), op.getCount(), together, {}, [&](Value key, ValueRange) {
-      Value first = c.minIndex(c.addIndex(op.getFrom(), key), lastWhole);
-      products(first, c.column(c.subIndex(first, op.getFrom())));
-      return TileCode::Values();
-    });
-    bool isFine = succeeded(lines.fill());
-    c.overRows(rows, [&](Value r) { isFine &= succeeded(finish(r)); });
+    TileCode::Values lowests(order.vectors, lowest());
+    TileCode::Values maxima = c.loop(
+        c.index(0), op.getCount(), together, lowests,
+        [&](Value key, ValueRange carried) {
+          Value first = c.minIndex(c.addIndex(op.getFrom(), key), lastWhole);
+          return products(first, c.column(c.subIndex(first, op.getFrom())),
+                          carried);
+        });
+    bool isFine = true;
+    auto finishAll = [&] {
+      isFine &= succeeded(lines.fill());
+      c.overRows(rows, [&](Value r) { isFine &= succeeded(finish(r)); });
+    };
+    if (!op.getMap().empty()) {
+      finishAll();
+      return success(isFine);
+    }
+    // Scores that nothing looks at need no other pass. Not where the products
+    // are of keys before the block, whose scores are higher perhaps.
+    scf::IfOp::create(
+        c.b, c.loc,
+        arith::AndIOp::create(
+            c.b, c.loc, isFull(),
+            c.lessEqualIndex(c.index(together), op.getCount())),
+        [&](OpBuilder &, Location) {
+          takeMaxima(maxima);
+          scf::YieldOp::create(c.b, c.loc);
+        },
+        [&](OpBuilder &, Location) {
+          finishAll();
+          scf::YieldOp::create(c.b, c.loc);
+        });
     return success(isFine);
   }
 
 private:
+  Value lowest() { return c.constant(-std::numeric_limits<float>::infinity()); }
+
+  /// Whether every pair of the block is allowed.
+  Value isFull() {
+    Value full = arith::ConstantOp::create(
+        c.b, c.loc, c.b.getBoolAttr(op.getMask().empty()));
+    Value end = c.addIndex(op.getFrom(), op.getCount());
+    for (unsigned i = 0; i < op.getFull().size(); i += 2) {
+      Value fits = arith::AndIOp::create(
+          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], op.getFrom()),
+          c.lessEqualIndex(end, op.getFull()[i + 1]));
+      full = arith::OrIOp::create(c.b, c.loc, full, fits);
+    }
+    return full;
+  }
+
+  /// The rows' maxima out of the products'; scores past the last key become
+  /// -infinity.
+  void takeMaxima(ArrayRef<Value> maxima) {
+    for (int64_t r = 0; r < rows; ++r) {
+      Value ofRow = vector::ExtractStridedSliceOp::create(
+          c.b, c.loc, maxima[r / order.rows], r % order.rows * order.features,
+          order.features, 1);
+      Value most = c.reduce(vector::CombiningKind::MAXNUMF, ofRow);
+      c.storeScalar(c.max(c.loadScalar(op.getMx(), c.index(r)), most),
+                    op.getMx(), c.index(r));
+    }
+    Value after = c.remIndex(op.getCount(), c.lanes);
+    scf::IfOp::create(
+        c.b, c.loc, c.lessIndex(c.index(0), after), [&](OpBuilder &, Location) {
+          Value key = c.subIndex(op.getCount(), after);
+          Value inside = lanesBefore(after);
+          c.overRows(rows, [&](Value r) {
+            Value at[] = {r, c.column(key)};
+            Value score = c.select(inside, c.load(op.getS(), at), lowest());
+            c.store(score, op.getS(), at);
+          });
+          scf::YieldOp::create(c.b, c.loc);
+        });
+  }
+
   /// The score rule, the mask and the maximum of a row. Keys past the last are
   /// masked.
   LogicalResult finish(Value r) {
@@ -200,7 +266,7 @@ private:
     if (failed(prepare(op.getMap(), map, {0, 2}, 1, lines.terms())) ||
         failed(prepare(op.getMask(), mask, {1}, 0, {})))
       return failure();
-    Value lowest = c.constant(-std::numeric_limits<float>::infinity());
+    Value lowest = this->lowest();
     bool failedRule = false;
     TileCode::Values highest =
         c.loop(c.index(0), op.getCount(), c.lanes, lowest,
@@ -252,8 +318,10 @@ private:
     return c.addIndex(c.addIndex(op.getFrom(), op.getCount()), -1);
   }
 
-  /// Scores of key_tile keys from `first` on, to S from `column` on.
-  void products(Value first, Value column) {
+  /// Scores of key_tile keys from `first` on, to S from `column` on; gives the
+  /// new maxima of the vectors of rows.
+  TileCode::Values products(Value first, Value column, ValueRange carried) {
+    TileCode::Values maxima = llvm::to_vector_of<Value>(carried);
     int64_t together = op.getKeyTile(), features = order.features;
     TileCode::Values keys;
     for (int64_t i = 0; i < together; ++i)
@@ -263,12 +331,14 @@ private:
       for (int64_t k = 0; k < together; k += features) {
         Value scores =
             addFeatures(ArrayRef(sums).slice(v * together + k, features));
+        maxima[v] = c.max(maxima[v], scores);
         for (int64_t r = 0; r < order.rows && v * order.rows + r < rows; ++r)
           part.store(vector::ExtractStridedSliceOp::create(
                          c.b, c.loc, scores, r * features, features, 1),
                      op.getS(),
                      {c.index(v * order.rows + r), c.addIndex(column, k)});
       }
+    return maxima;
   }
 
   /// For each vector of rows and each key: the sums of its rows, each spread
@@ -393,32 +463,54 @@ static Value beginsSums(const RowCode &c, Value alpha) {
   return all;
 }
 
+/// The rows and vectors of a pass of the second product, with `sums`
+/// accumulators at most: those that load the least for all rows and vectors.
+static std::pair<int64_t, int64_t> passOf(int64_t rows, int64_t vectors,
+                                          int64_t sums) {
+  std::pair<int64_t, int64_t> best{1, 1};
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int64_t group = 1; group <= rows; ++group)
+    for (int64_t width = 1; width <= vectors; ++width) {
+      int64_t loads =
+          llvm::divideCeil(vectors, width) * (rows / group) * (width + group);
+      if (rows % group == 0 && group * width <= sums && loads < least) {
+        least = loads;
+        best = {group, width};
+      }
+    }
+  return best;
+}
+
 void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
   RowCode c(b, op.getLoc(), op.getLanes(), op.getV().getType().getDimSize(1));
   int64_t rows = rowsOf(op.getO()), all = c.allVectors();
-  // As many passes as the head needs, of equal width.
-  int64_t width = llvm::divideCeil(
-      all,
-      llvm::divideCeil(all, std::max<int64_t>(1, op.getHeadTile() / c.lanes)));
+  auto [group, width] = passOf(rows, all, rows * op.getHeadTile() / c.lanes);
+  int64_t groups = rows / group;
   Value begins = beginsSums(c, op.getAlpha());
   Value chain = c.select(begins, c.index(kFirstChain),
                          c.maxIndex(op.getCount(), c.index(1)));
-  auto pass = [&](Value d, int64_t vectors, bool isCut, Value from, Value to) {
+  auto pass = [&, group = group](Value row, Value d, int64_t vectors,
+                                 bool isCut, Value from, Value to) {
     auto at = [&](int64_t v) { return c.addIndex(d, v * c.lanes); };
-    TileCode::Values zeros(rows * vectors, c.constant(0));
+    // Each group of rows asks for its part of the later lines.
+    int64_t lines = llvm::divideCeil(vectors * c.lanes, c.kLine * groups);
+    Value firstLine =
+        c.addIndex(d, c.mulIndex(c.divIndex(row, group), lines * c.kLine));
+    TileCode::Values zeros(group * vectors, c.constant(0));
     TileCode::Values sums =
         c.loop(from, to, 1, zeros, [&](Value key, ValueRange carried) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
           Value later = c.inside(op.getV(), c.addIndex(kv, 4 * c.lanes));
-          for (int64_t e = 0; e < vectors * c.lanes; e += c.kLine)
-            c.prefetch(op.getV(), {later, c.addIndex(d, e)}, c.L1);
+          for (int64_t line = 0; line < lines; ++line)
+            c.prefetch(op.getV(),
+                       {later, c.addIndex(firstLine, line * c.kLine)}, c.L1);
           for (int64_t v = 0; v < vectors; ++v)
             values.push_back(c.loadVector(op.getV(), {kv, at(v)},
                                           isCut && v + 1 == vectors));
-          for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t r = 0; r < group; ++r) {
             Value weight = c.broadcast(
-                c.loadScalar(op.getP(), {c.index(r), c.column(key)}));
+                c.loadScalar(op.getP(), {c.addIndex(row, r), c.column(key)}));
             for (int64_t v = 0; v < vectors; ++v)
               next[r * vectors + v] =
                   c.fma(weight, values[v], next[r * vectors + v]);
@@ -429,13 +521,14 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
     Value isFirst = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::eq,
                                           from, c.index(0));
     Value one = arith::ConstantOp::create(b, c.loc, b.getF32FloatAttr(1));
-    for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t r = 0; r < group; ++r) {
+      Value place = c.addIndex(row, r);
       Value alpha = c.broadcast(
-          c.select(isFirst, c.loadScalar(op.getAlpha(), c.index(r)), one));
+          c.select(isFirst, c.loadScalar(op.getAlpha(), place), one));
       for (int64_t v = 0; v < vectors; ++v) {
-        Value place[] = {c.index(r), at(v)};
-        c.store(c.fma(c.load(op.getO(), place), alpha, sums[r * vectors + v]),
-                op.getO(), place);
+        Value sum = c.fma(c.load(op.getO(), {place, at(v)}), alpha,
+                          sums[r * vectors + v]);
+        c.store(sum, op.getO(), {place, at(v)});
       }
     }
     return TileCode::Values();
@@ -445,11 +538,15 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
   int64_t equal = (isCut ? all - 1 : all) / width * width;
   c.loop(c.index(0), op.getCount(), chain, {}, [&](Value from, ValueRange) {
     Value to = c.minIndex(c.addIndex(from, chain), op.getCount());
-    c.loop(
-        c.index(0), c.index(equal * c.lanes), width * c.lanes, {},
-        [&](Value d, ValueRange) { return pass(d, width, false, from, to); });
-    if (equal < all)
-      pass(c.index(equal * c.lanes), all - equal, isCut, from, to);
+    c.loop(c.index(0), c.index(rows), group, {}, [&](Value row, ValueRange) {
+      c.loop(c.index(0), c.index(equal * c.lanes), width * c.lanes, {},
+             [&](Value d, ValueRange) {
+               return pass(row, d, width, false, from, to);
+             });
+      if (equal < all)
+        pass(row, c.index(equal * c.lanes), all - equal, isCut, from, to);
+      return TileCode::Values();
+    });
     return TileCode::Values();
   });
 }

@@ -47,9 +47,9 @@ static std::vector<Sample> measureLoops() {
   return samples;
 }
 
-/// Of working sets from what L1 holds to what no cache does, in turns.
+/// Of working sets from what L2 holds to what no cache does, in turns.
 static std::vector<MachineRates::Reads> measureReads() {
-  constexpr int64_t least = 32 << 10, most = 64 << 20;
+  constexpr int64_t least = 128 << 10, most = 64 << 20;
   constexpr int rounds = 4;
   constexpr double slice = 2e-3;
   std::vector<uint8_t> memory(most, 1);
@@ -78,10 +78,11 @@ static std::vector<MachineRates::Reads> measureReads() {
 }
 
 double MachineRates::readRate(double bytes) const {
-  double rate = reads.empty() ? 0 : reads.front().rate;
+  double rate = 0;
   for (const Reads &of : reads)
-    if (double(of.bytes) <= bytes)
-      rate = of.rate;
+    rate = double(of.bytes) <= bytes ? of.rate
+           : rate > 0                ? std::max(rate, of.rate)
+                                     : 0;
   return rate;
 }
 

@@ -43,9 +43,9 @@ struct MachineRates {
 
   const Atom *atom(std::string_view kind, int lanes) const;
   const Vectors *vectorsOf(int lanes) const;
-  /// GB/s at which so many bytes can be read: the rate of the most bytes that
-  /// were measured and are not more, so that it is never too low; 0 where none
-  /// was.
+  /// GB/s at which so many bytes can be read: the best of the measured sizes
+  /// from the largest that is not more on, so that it is rather too high. 0
+  /// where all are more: L1 has its own rate.
   double readRate(double bytes) const;
 };
 
