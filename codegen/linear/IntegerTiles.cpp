@@ -143,28 +143,21 @@ void IntegerTiles::addTo(Value at, Value sum, Value scale, Value d, Value xSum,
 IntegerTiles::Values IntegerTiles::products(ArrayRef<Value> x,
                                             ArrayRef<Value> groups,
                                             int64_t digit, Values sums) {
-  constexpr int64_t together = 4;
   return e.loop(
-      e.index(0), e.index(kWords), together, sums,
+      e.index(0), e.index(kWords), 1, sums,
       [&](Value word, ValueRange carried) {
-        Values next(carried);
-        for (int64_t g = 0; g < together; ++g) {
-          Values q;
-          for (Value group : groups)
-            q.push_back(
-                load(bytes(), e.add(e.add(group, e.mul(word, 64)), g * 64)));
-          for (auto [i, at] : llvm::enumerate(x)) {
-            Value four = arith::BitcastOp::create(
-                e.b, e.loc, e.b.getI32Type(),
-                e.loadScalar(op.getX(), e.add(e.add(at, word),
-                                              RowDigits::word(digit, 0) + g)));
-            four = vector::BitCastOp::create(e.b, e.loc, bytes(),
-                                             e.broadcast(four));
-            for (size_t p = 0; p < q.size(); ++p) {
-              Value &sum = next[i * q.size() + p];
-              sum = dot(sum, four, q[p]);
-            }
-          }
+        Values q, next;
+        for (Value group : groups)
+          q.push_back(load(bytes(), e.add(group, e.mul(word, 64))));
+        for (auto [i, at] : llvm::enumerate(x)) {
+          Value four = arith::BitcastOp::create(
+              e.b, e.loc, e.b.getI32Type(),
+              e.loadScalar(op.getX(),
+                           e.add(e.add(at, word), RowDigits::word(digit, 0))));
+          four =
+              vector::BitCastOp::create(e.b, e.loc, bytes(), e.broadcast(four));
+          for (size_t p = 0; p < q.size(); ++p)
+            next.push_back(dot(carried[i * q.size() + p], four, q[p]));
         }
         return next;
       });
