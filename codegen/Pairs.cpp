@@ -18,10 +18,13 @@ static Value intrinsic(const VectorBuilder &v, StringRef name, Type type,
       .getResult(0);
 }
 
+Value Pairs::join(Value first, Value second) const {
+  return intrinsic(v, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", type(),
+                   {second, first});
+}
+
 Value Pairs::of(Value first, Value second) const {
-  // The instruction puts one vector behind the other.
-  Value joined = intrinsic(v, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", type(),
-                           {second, first});
+  Value joined = join(first, second);
   SmallVector<int64_t> order;
   for (int64_t lane = 0; lane < v.lanes; ++lane)
     order.append({lane, lane + v.lanes});

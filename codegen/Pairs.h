@@ -16,7 +16,9 @@ struct Pairs {
   using Value = mlir::Value;
 
   mlir::VectorType type() const;
-  /// Two f32 vectors as pairs, rounded to nearest even.
+  /// Two f32 vectors, one behind the other, rounded to nearest even.
+  Value join(Value first, Value second) const;
+  /// Two f32 vectors as pairs of their elements, rounded likewise.
   Value of(Value first, Value second) const;
   Value ones() const;
   /// Two vectors of bf16, of any one length, as pairs of their elements.

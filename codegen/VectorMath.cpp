@@ -134,21 +134,21 @@ Value exp2NonPositive(OpBuilder &b, Location loc, Value x) {
   return scaleWhere(v, keep, p, n);
 }
 
-// Rounding by a large number leaves n in its low bits: no instruction but adds,
-// which do not wait for the multipliers. At -127 the exponent has run out: the
-// result is 0, or a denormal that bf16 does not have.
+// x - floor(x) and 2^floor(x) are an instruction each, which know -infinity.
+// Degree 3, error 8.6e-5 with the first coefficient held at 1.
 Value exp2NonPositiveCoarse(OpBuilder &b, Location loc, Value x) {
   VectorBuilder v = builderFor(b, loc, x);
-  Value large = v.constant(3 << 22);
-  x = v.max(x, v.constant(-127));
-  Value shifted = v.add(x, large);
-  Value rest = v.sub(x, v.sub(shifted, large));
+  constexpr int32_t downQuietly = 9;
+  Value zero = v.constant(0),
+        how =
+            LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(downQuietly));
+  Value rest = wideIntrinsic(v, "llvm.x86.avx512.mask.reduce.ps.512",
+                             {x, how, zero, allLanes(v), asSet(v)});
   Value p = polynomial(
       v, rest,
-      {1.0, 0.6932829022407532, 0.2422109991312027, 0.05500894784927368});
-  Value exponent =
-      arith::ShLIOp::create(b, loc, v.asInt(shifted), v.constantInt(23));
-  return v.asFloat(arith::AddIOp::create(b, loc, v.asInt(p), exponent));
+      {1.0, 0.6951168205976493, 0.2276448393546192, 0.07706718151125005});
+  return wideIntrinsic(v, "llvm.x86.avx512.mask.scalef.ps.512",
+                       {p, x, zero, allLanes(v), asSet(v)});
 }
 
 Value exp2(OpBuilder &b, Location loc, Value x) {

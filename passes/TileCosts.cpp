@@ -56,6 +56,14 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
           128),
       keyTile);
   int64_t headTile = isTileAtom(atom) ? keyTile : std::min(keyTile, head);
+  // Features that leave no smaller tile at the end: twelve sums of pairs hide
+  // each other's latency.
+  if (atom.getKind().getValue() == "dpbf16")
+    for (int64_t features = headTile; features >= 8; --features)
+      if (head % features == 0) {
+        headTile = features;
+        break;
+      }
   return AttentionScheduleAttr::get(target.getContext(), atom.getKind(),
                                     queries, keys, keyTile, headTile);
 }

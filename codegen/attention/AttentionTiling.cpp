@@ -34,9 +34,6 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   bool onTiles = tiling.onTiles();
   tiling.step = onTiles ? AmxTiles::kDepth : 2;
   tiling.depth = onTiles ? llvm::alignTo(head, AmxTiles::kDepth) : head;
-  // More strips pack less, fewer leave more tiles to share among threads.
-  if (packs)
-    tiling.strips = (heads >= 8 ? 4 : 2) * (tiling.onTiles() ? 2 : 1);
   // Three quarters of the registers are accumulators; the rest hold the rows'
   // vectors, a broadcast and temporaries. With all 16 taken the register
   // allocator starts to copy.
@@ -59,6 +56,9 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
                static_cast<int64_t>(
                    llvm::alignTo(schedule.getKeys(), schedule.getKeyTile()))};
   tiling.keys = largest.keys;
+  // More strips pack less, fewer leave more tiles to share among threads.
+  if (packs)
+    tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
     tiling.tiles.push_back(tileOf(vectors, largest.keys));

@@ -58,16 +58,17 @@ static void packPairs(TilePackValuesOp op, const TileCode &c) {
   // Rows of bf16 are joined by one permute for each 32 features, rows of f32 on
   // their way through the conversion.
   bool isBf16 = op.getV().getType().getElementType().isBF16();
+  int64_t length = isBf16 && head >= 2 * c.lanes ? 2 * c.lanes : c.lanes;
   auto join = [&](Value first, Value second, Value to) {
-    forBlocks(c, head, c.lanes, [&](Value d) {
+    forBlocks(c, head, length, [&](Value d) {
       auto load = [&](Value row) -> Value {
         if (!row)
           return arith::ConstantOp::create(
               c.b, c.loc,
               c.b.getZeroAttr(VectorType::get(
-                  c.lanes, op.getV().getType().getElementType())));
+                  length, op.getV().getType().getElementType())));
         if (isBf16)
-          return loadBf16(c, op.getV(), row, d, c.lanes);
+          return loadBf16(c, op.getV(), row, d, length);
         return c.load(op.getV(), {row, d});
       };
       Value x = load(first), y = load(second);

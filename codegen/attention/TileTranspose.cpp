@@ -24,12 +24,12 @@ void transpose(const TileCode &c, TileCode::Values &rows) {
   }
 }
 
-/// Calls body for blocks of `lanes` features that cover the head; the last may
-/// overlap the one before.
-static void forFeatureBlocks(const TileCode &c, int64_t head,
+/// Calls body for blocks of `features` features that cover the head; the last
+/// may overlap the one before.
+static void forFeatureBlocks(const TileCode &c, int64_t head, int64_t features,
                              llvm::function_ref<void(Value d)> body) {
-  c.loop(c.index(0), c.index(head), c.lanes, {}, [&](Value d, ValueRange) {
-    body(c.minIndex(d, c.index(head - c.lanes)));
+  c.loop(c.index(0), c.index(head), features, {}, [&](Value d, ValueRange) {
+    body(c.minIndex(d, c.index(head - features)));
     return TileCode::Values();
   });
 }
@@ -42,6 +42,16 @@ static Value loadAsF32(const TileCode &c, Value memref, ValueRange at) {
   Value loaded = vector::LoadOp::create(
       c.b, c.loc, VectorType::get(c.lanes, element), memref, at);
   return arith::ExtFOp::create(c.b, c.loc, c.f32(), loaded);
+}
+
+/// 2 lanes features of a row, of f32 or bf16, as pairs.
+static Value loadPairs(const TileCode &c, Value memref, SmallVector<Value> at) {
+  Pairs pairs{c};
+  if (cast<MemRefType>(memref.getType()).getElementType().isBF16())
+    return pairs.load(memref, at);
+  Value first = c.load(memref, at);
+  at.back() = c.addIndex(at.back(), c.lanes);
+  return pairs.join(first, c.load(memref, at));
 }
 
 void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
@@ -71,18 +81,33 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     return;
   }
   Value scale = c.constant(op.getScale().convertToDouble());
+  // Pairs of a row are elements of 32 bits: they are turned as such.
+  bool turnsPairs = inPairs && head >= 2 * c.lanes;
   c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
     SmallVector<std::pair<Value, Value>> sources;
     for (int64_t i = 0; i < c.lanes; ++i)
       sources.push_back(source(c.addIndex(lane, i)));
-    forFeatureBlocks(c, head, [&](Value d) {
+    int64_t features = turnsPairs ? 2 * c.lanes : c.lanes;
+    forFeatureBlocks(c, head, features, [&](Value d) {
       TileCode::Values block;
       for (auto [query, grouped] : sources) // of the next tile
         c.prefetch(op.getQ(), {c.addIndex(query, rows / group), grouped, d});
       for (auto [query, grouped] : sources)
         block.push_back(
-            c.mul(loadAsF32(c, op.getQ(), {query, grouped, d}), scale));
+            turnsPairs
+                ? vector::BitCastOp::create(
+                      b, c.loc, c.f32(),
+                      loadPairs(c, op.getQ(), {query, grouped, d}))
+                : c.mul(loadAsF32(c, op.getQ(), {query, grouped, d}), scale));
       transpose(c, block);
+      if (turnsPairs) {
+        for (int64_t i = 0; i < c.lanes; ++i)
+          Pairs{c}.store(
+              vector::BitCastOp::create(b, c.loc, Pairs{c}.type(), block[i]),
+              op.getQt(),
+              {c.addIndex(c.divIndex(d, 2), i), c.mulIndex(lane, 2)});
+        return;
+      }
       for (int64_t i = 0; !inPairs && i < c.lanes; ++i)
         c.store(block[i], op.getQt(), {c.addIndex(d, i), lane});
       // The head is even, and so is d.
@@ -131,21 +156,31 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
     });
     return;
   }
+  Type element = op.getOut().getType().getElementType();
+  bool turnsPairs = element.isBF16() && head >= 2 * c.lanes;
+  int64_t features = turnsPairs ? 2 * c.lanes : c.lanes;
   c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
     Value sum = c.load(op.getL(), lane), zero = c.constant(0);
     Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
     Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sum));
-    forFeatureBlocks(c, head, [&](Value d) {
+    forFeatureBlocks(c, head, features, [&](Value d) {
+      auto quotient = [&](int64_t i) {
+        return c.mul(c.load(op.getO(), {c.addIndex(d, i), lane}), inverse);
+      };
       TileCode::Values block;
       for (int64_t i = 0; i < c.lanes; ++i)
         block.push_back(
-            c.mul(c.load(op.getO(), {c.addIndex(d, i), lane}), inverse));
+            turnsPairs ? vector::BitCastOp::create(
+                             b, c.loc, c.f32(),
+                             Pairs{c}.of(quotient(2 * i), quotient(2 * i + 1)))
+                       : quotient(i));
       transpose(c, block);
       for (int64_t i = 0; i < c.lanes; ++i)
         ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
           Value row = block[i];
-          if (Type element = op.getOut().getType().getElementType();
-              !element.isF32())
+          if (turnsPairs)
+            row = vector::BitCastOp::create(b, c.loc, Pairs{c}.type(), row);
+          else if (!element.isF32())
             row = arith::TruncFOp::create(
                 b, c.loc, VectorType::get(c.lanes, element), row);
           vector::StoreOp::create(b, c.loc, row, op.getOut(),
