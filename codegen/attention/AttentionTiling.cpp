@@ -67,8 +67,7 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   int64_t group = tiling.group;
   if (head < lanes || group > lanes / 2 || hasBf16(op))
     return tiling;
-  for (int64_t rows : {lanes * 3 / 4, lanes / 2, lanes * 3 / 8, lanes / 4,
-                       lanes * 3 / 16, lanes / 8, group}) {
+  for (int64_t rows : {lanes * 3 / 4, lanes / 2, lanes / 4, lanes / 8, group}) {
     bool forDecode = rows == group, forMore = !packs && rows >= 2 * group;
     if (!(forDecode || forMore) || tiling.tiles.back().rows == rows)
       continue;
