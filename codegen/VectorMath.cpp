@@ -230,25 +230,29 @@ Value tanhOfScores(OpBuilder &b, Location loc, Value x) {
   VectorBuilder v = builderFor(b, loc, x);
   Value isLarge = v.compare(Predicate::OGT, math::AbsFOp::create(b, loc, x),
                             v.constant(0.8));
-  Type bits = b.getIntegerType(static_cast<unsigned>(v.lanes));
-  Value isSmall = arith::CmpIOp::create(
-      b, loc, arith::CmpIPredicate::eq,
-      LLVM::BitcastOp::create(b, loc, bits, isLarge),
-      arith::ConstantOp::create(b, loc, b.getIntegerAttr(bits, 0)));
-  // Built once the branch stands in its function: tanh looks around there.
-  auto branch = scf::IfOp::create(b, loc, x.getType(), isSmall,
-                                  /*withElseRegion=*/true);
-  OpBuilder inside = branch.getThenBodyBuilder();
-  VectorBuilder w = builderFor(inside, loc, x);
-  Value z = w.mul(x, x);
+  Value z = v.mul(x, x);
   // Error 6.5e-8.
-  Value p = polynomial(w, z,
+  Value p = polynomial(v, z,
                        {-0.3333286643028259, 0.1332276612520218,
                         -0.053176313638687134, 0.01919076219201088,
                         -0.004410885740071535});
-  scf::YieldOp::create(inside, loc, w.fma(w.mul(x, z), p, x));
+  Value ofSmall = v.fma(v.mul(x, z), p, x);
+  Type bits = b.getIntegerType(static_cast<unsigned>(v.lanes));
+  Value anyLarge = arith::CmpIOp::create(
+      b, loc, arith::CmpIPredicate::ne,
+      LLVM::BitcastOp::create(b, loc, bits, isLarge),
+      arith::ConstantOp::create(b, loc, b.getIntegerAttr(bits, 0)));
+  // Built once the branch stands in its function: tanh looks around there.
+  auto branch = scf::IfOp::create(b, loc, x.getType(), anyLarge,
+                                  /*withElseRegion=*/true);
+  OpBuilder inside = branch.getThenBodyBuilder();
+  // A lane's bits depend on no other lane: threads and batches set rows beside
+  // each other as it falls out.
+  scf::YieldOp::create(inside, loc,
+                       builderFor(inside, loc, x)
+                           .select(isLarge, tanh(inside, loc, x), ofSmall));
   OpBuilder otherwise = branch.getElseBodyBuilder();
-  scf::YieldOp::create(otherwise, loc, tanh(otherwise, loc, x));
+  scf::YieldOp::create(otherwise, loc, ofSmall);
   return branch.getResult(0);
 }
 
