@@ -252,13 +252,18 @@ std::string whyUnusable(TargetAttr target, AttentionScheduleAttr s) {
                  : s.getAtom().getValue().contains("bf16") ? 2
                                                            : 1;
   std::string lanes = std::to_string(target.getLanes());
+  // Three quarters of the registers are accumulators, of one key (pairs: two)
+  // at least.
+  int64_t most = isTileAtom(s.getAtom())
+                     ? 1024
+                     : target.getRegisters() * 3 / 4 / step * target.getLanes();
   return check({
       {bool(target.findAtom(s.getAtom().getValue())),
        "the target has no atom " + s.getAtom().str()},
-      {s.getQueries() > 0 && s.getQueries() <= 1024 &&
+      {s.getQueries() > 0 && s.getQueries() <= most &&
            s.getQueries() % target.getLanes() == 0,
        "queries must be a multiple of " + lanes +
-           " (the lanes of a vector), up to 1024"},
+           " (the lanes of a vector), up to " + std::to_string(most)},
       {s.getKeyTile() > 0 && s.getKeyTile() <= 64, "key_tile must be 1 to 64"},
       {s.getKeyTile() % step == 0, "key_tile must be a multiple of " +
                                        std::to_string(step) + " for " +

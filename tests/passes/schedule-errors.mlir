@@ -18,6 +18,8 @@
 // RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"dpbusd", 1 by 16 by 4, rate = 1055>/' %t/model.mlir > %t/bytes.mlir
 // RUN: not heed-opt %t/bytes.mlir --attn-schedule=schedule-file=%t/bytes 2>&1 | FileCheck %s --check-prefix=BYTES
 // BYTES: error: schedule `f.linear.0`: the weights are not all in blocks of integers, which dpbusd multiplies
+// RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/queries 2>&1 | FileCheck %s --check-prefix=QUERIES
+// QUERIES: error: schedule `f.attention.0`: queries must be a multiple of 16 (the lanes of a vector), up to 384
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: no-target.mlir:1:1: error: the module has no attn.target
 // RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
@@ -68,6 +70,11 @@ module attributes {attn.target = #attn.target<"old", features = "", vector = 128
 //--- atom
 {
   "f.attention.0" = #attn.attention_schedule<atom = "amx_bf16", queries = 16, keys = 64, key_tile = 4, head_tile = 4>
+}
+
+//--- queries
+{
+  "f.attention.0" = #attn.attention_schedule<atom = "fma_f32", queries = 400, keys = 128, key_tile = 8, head_tile = 8>
 }
 
 //--- bytes

@@ -33,6 +33,7 @@ void addCompileFlags(CLI::App *app, Options &options, bool needsModel = true) {
          "--disable", options.disable,
          "fusion passes to leave out, by name (attn-fuse-attention,...)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("PASS");
 }
 
@@ -63,7 +64,9 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   build->add_option("--emit", options.emit, "exe or obj")
       ->check(CLI::IsMember({"exe", "obj"}))
       ->capture_default_str();
-  build->add_option("--numerics", options.numerics, "arithmetic of the linears")
+  build
+      ->add_option("--numerics", options.numerics,
+                   "arithmetic of linears and attentions")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   build
@@ -93,7 +96,8 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->check(CLI::IsMember(
           {"model", "fused", "scheduled", "tiled", "vector", "llvm", "asm"}))
       ->capture_default_str();
-  ir->add_option("--numerics", options.numerics, "arithmetic of the linears")
+  ir->add_option("--numerics", options.numerics,
+                 "arithmetic of linears and attentions")
       ->check(CLI::IsMember({"f32", "bf16"}));
   ir->footer(
       "Example:\n  heed ir examples/tour/04-multi-head.yaml --stage=tiled");
@@ -178,14 +182,18 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   CLI::App *bench = app.add_subcommand(
       "bench", "a kernel beside its bound, or the rates of this machine");
   addCompileFlags(bench, options, /*needsModel=*/false);
-  bench->add_option("--numerics", options.numerics, "arithmetic of the linears")
+  bench
+      ->add_option("--numerics", options.numerics,
+                   "arithmetic of linears and attentions")
       ->check(CLI::IsMember({"f32", "bf16"}));
   bench->add_option("--size", options.sizes, "of an open axis (default 512)")
+      ->allow_extra_args(false)
       ->type_name("NAME=N");
   bench
       ->add_option("--in", options.inputs,
                    "inputs from numpy files, in place of --size and random "
                    "numbers: masks that look at them have a bound then")
+      ->allow_extra_args(false)
       ->type_name("NAME=FILE");
   bench->add_option("--threads", options.threads, "threads that compute")
       ->check(CLI::Range(1, 1024))
