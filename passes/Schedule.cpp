@@ -71,8 +71,9 @@ struct Schedule : impl::ScheduleBase<Schedule> {
     auto query = cast<RankedTensorType>(op.getQ().getType());
     int64_t head = axisSize(query, axis::Head);
     // Tensors of bf16 are multiplied as they are.
-    AtomAttr chosenAtom =
-        query.getElementType().isBF16() ? chooseAtom(target, "bf16") : atom;
+    AtomAttr chosenAtom = orMultiplyAdd(
+        op, query.getElementType().isBF16() ? chooseAtom(target, "bf16") : atom,
+        head, target.getLanes());
     auto chosen = scheduleAttention(target, chosenAtom, head, isBanded(op));
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen); !why.empty())
@@ -84,14 +85,31 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void schedule(FusedLinearOp op, StringRef name) {
     LinearShape shape = shapeOf(op);
-    auto chosen =
-        scheduleLinear(target, chooseLinearAtom(target, atom, shape), shape);
+    auto chosen = scheduleLinear(
+        target,
+        chooseLinearAtom(target, orMultiplyAdd(op, atom, shape.depth, 2),
+                         shape),
+        shape);
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen, shape); !why.empty())
         return refuse(name, why);
     }
     op.setScheduleAttr(chosen);
     found(op, Name, Twine(name) + ": " + text(chosen));
+  }
+
+  /// Atoms of bf16 multiply pairs, `least` numbers of them at once: other
+  /// depths are left to multiply-adds.
+  AtomAttr orMultiplyAdd(Operation *op, AtomAttr wanted, int64_t depth,
+                         int64_t least) {
+    if (!wanted.getKind().getValue().contains("bf16") ||
+        (depth % 2 == 0 && depth >= least))
+      return wanted;
+    declined(op, Name,
+             "multiplied in f32, at half the rate: sums of " + Twine(depth) +
+                 " products are no pairs for " + wanted.getKind().getValue() +
+                 (least > 2 ? ", of " + Twine(least) + " and more" : Twine()));
+    return target.findAtom("fma_f32");
   }
 
   /// Takes the file's schedule for this op; true when it has one.
