@@ -1,3 +1,4 @@
+//===- TablePairs.cpp - Pairs of an attention whose tables are known ------===//
 #include "passes/TablePairs.h"
 
 #include "ir/TableConditions.h"

@@ -45,7 +45,7 @@ public:
         rows(op.getSchedule().getRows()), panels(op.getSchedule().getPanels()) {
   }
 
-  void emit();
+  void multiply(Value number, Value k0, Value k1, int64_t count);
 
 private:
   using Values = SmallVector<Value>;
@@ -91,8 +91,6 @@ private:
         p * kPanel);
   }
 
-  void zeroProducts();
-  void pass(Value k0, Value k1, Value first, Value last, int64_t count);
   void unpack(Value number, Value k0, Value k1, int64_t count);
   void vectorTile(Value row, Value number, Value k0, Value k1, int64_t count);
   void amxTile(Value row, Value number, Value k0, Value k1, int64_t count);
@@ -264,39 +262,13 @@ void IntegerTiles::amxTile(Value row, Value first, Value k0, Value k1,
   });
 }
 
-void IntegerTiles::zeroProducts() {
-  Value columns = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
-  Value padded = e.mul(e.ceilDiv(op.getRows(), rows), rows);
-  e.loop(e.index(0), padded, [&](Value row) {
-    e.loop(e.index(0), columns, kPanel, [&](Value column) {
-      e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column));
-    });
-  });
-}
-
-void IntegerTiles::pass(Value k0, Value k1, Value first, Value last,
-                        int64_t count) {
-  e.loop(first, last, count, [&](Value number) {
-    unpack(number, k0, k1, count);
-    e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
-      if (onTiles(op.getSchedule()))
-        amxTile(row, number, k0, k1, count);
-      else
-        vectorTile(row, number, k0, k1, count);
-    });
-  });
-}
-
-void IntegerTiles::emit() {
-  zeroProducts();
-  Value whole =
-      e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
-  Value middle = e.add(op.getFirst(), whole);
-  e.loop(e.index(0), e.index(in), depth, [&](Value k0) {
-    Value k1 = e.min(e.add(k0, depth), e.index(in));
-    pass(k0, k1, op.getFirst(), middle, panels);
-    if (panels > 1)
-      pass(k0, k1, middle, op.getLast(), 1);
+void IntegerTiles::multiply(Value number, Value k0, Value k1, int64_t count) {
+  unpack(number, k0, k1, count);
+  e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
+    if (onTiles(op.getSchedule()))
+      amxTile(row, number, k0, k1, count);
+    else
+      vectorTile(row, number, k0, k1, count);
   });
 }
 
@@ -313,9 +285,10 @@ int64_t integerTilesScratch(LinearScheduleAttr schedule, int64_t depth) {
   return onTiles(schedule) ? groups + sums * 4 : groups;
 }
 
-void emitIntegerTiles(Emit &e, TileMatmulOp op, TargetAttr target,
-                      int64_t depth) {
-  IntegerTiles(e, op, target, depth).emit();
+void addIntegerProducts(Emit &e, TileMatmulOp op, TargetAttr target,
+                        int64_t depth, Value panel, Value k0, Value k1,
+                        int64_t count) {
+  IntegerTiles(e, op, target, depth).multiply(panel, k0, k1, count);
 }
 
 } // namespace heed

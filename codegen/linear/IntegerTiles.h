@@ -12,9 +12,10 @@ bool multipliesDigits(attn::LinearScheduleAttr schedule);
 /// Bytes of scratch for panels of `depth` k at a time.
 int64_t integerTilesScratch(attn::LinearScheduleAttr schedule, int64_t depth);
 
-/// Emits the products of a tile_matmul of two rows and more in integers,
-/// `depth` of k at a time.
-void emitIntegerTiles(Emit &e, attn::TileMatmulOp op, attn::TargetAttr target,
-                      int64_t depth);
+/// Adds to `into` of a tile_matmul of two rows and more what k0..k1 give to
+/// `count` panels from `panel` on, in integers; passes are `depth` deep.
+void addIntegerProducts(Emit &e, attn::TileMatmulOp op, attn::TargetAttr target,
+                        int64_t depth, mlir::Value panel, mlir::Value k0,
+                        mlir::Value k1, int64_t count);
 
 } // namespace heed

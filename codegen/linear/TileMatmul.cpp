@@ -67,6 +67,7 @@ namespace {
 struct Matmul {
   Emit &e;
   TileMatmulOp op;
+  TargetAttr target;
   WeightCodec codec;
   Value bytes, base;                // the weights, and where this one begins
   int64_t in, stride, panel, width; // k's, elements between rows of x, bytes of
@@ -76,7 +77,8 @@ struct Matmul {
 
   Matmul(Emit &e, TileMatmulOp op, TargetAttr target, WeightAtOp weight,
          int64_t width)
-      : e(e), op(op), codec(e, weight.getType().getElement(), target),
+      : e(e), op(op), target(target),
+        codec(e, weight.getType().getElement(), target),
         bytes(weight.getWeights()), base(weight.getOffset()),
         in(weight.getType().getShape()[1]), stride(packedRowStride(in)),
         panel(panelBytes(weight.getType().getElement(), in)), width(width),
@@ -93,6 +95,7 @@ struct Matmul {
   void block();
   void zeroProducts();
   bool inBf16() { return multipliesPairs(op.getSchedule(), in); }
+  bool inIntegers() { return multipliesDigits(op.getSchedule()); }
   bool onTiles() { return op.getSchedule().getAtom().getValue() == "amx_bf16"; }
   bool pairsInPlace();
   Value pairs();
@@ -131,6 +134,8 @@ struct Matmul {
 void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last,
                             int64_t count) {
   e.loop(first, last, count, [&](Value number) {
+    if (inIntegers())
+      return addIntegerProducts(e, op, target, depth, number, k0, k1, count);
     if (inBf16()) {
       if (!pairsInPlace())
         decodePairs(number, k0, k1, count);
@@ -392,7 +397,8 @@ void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1,
     tiles.store(value, into, where, intoRow);
 }
 
-/// A tile of AMX cannot choose between zeros and what it loads.
+/// A tile of AMX cannot choose between zeros and what it loads, and sums of
+/// integers are added in memory.
 void Matmul::zeroProducts() {
   Value count = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
   Value padded = e.mul(e.ceilDiv(op.getRows(), rows), rows);
@@ -404,7 +410,7 @@ void Matmul::zeroProducts() {
 }
 
 void Matmul::block() {
-  if (onTiles() && inBf16())
+  if ((onTiles() && inBf16()) || inIntegers())
     zeroProducts();
   Value whole =
       e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);
@@ -507,12 +513,7 @@ void lowerTileMatmul(IRRewriter &rewriter, TileMatmulOp op, TargetAttr target) {
                 op.getSchedule().getBlockPanels() * kPanel);
   e.when(
       e.equal(op.getRows(), e.index(1)), [&] { matmul.oneRow(); },
-      [&] {
-        if (multipliesDigits(op.getSchedule()))
-          emitIntegerTiles(e, op, target, matmul.depth);
-        else
-          matmul.block();
-      });
+      [&] { matmul.block(); });
   rewriter.eraseOp(op);
 }
 
