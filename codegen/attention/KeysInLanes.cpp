@@ -206,16 +206,10 @@ private:
 
   /// Whether every pair of the block is allowed.
   Value isFull() {
-    Value full = arith::ConstantOp::create(
-        c.b, c.loc, c.b.getBoolAttr(op.getMask().empty()));
-    Value end = c.addIndex(op.getFrom(), op.getCount());
-    for (unsigned i = 0; i < op.getFull().size(); i += 2) {
-      Value fits = arith::AndIOp::create(
-          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], op.getFrom()),
-          c.lessEqualIndex(end, op.getFull()[i + 1]));
-      full = arith::OrIOp::create(c.b, c.loc, full, fits);
-    }
-    return full;
+    if (op.getMask().empty())
+      return arith::ConstantOp::create(c.b, c.loc, c.b.getBoolAttr(true));
+    Value last = c.addIndex(c.addIndex(op.getFrom(), op.getCount()), -1);
+    return c.inOneRange(op.getFull(), op.getFrom(), last);
   }
 
   /// The rows' maxima out of the products'; scores past the last key become

@@ -62,6 +62,18 @@ struct TileCode : VectorBuilder {
     return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::sle,
                                        x, y);
   }
+  /// Whether the keys from `first` to `last` lie in one of the ranges
+  /// [bounds[2 i], bounds[2 i + 1]).
+  Value inOneRange(mlir::ValueRange bounds, Value first, Value last) const {
+    Value found = mlir::arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+    for (unsigned i = 0; i < bounds.size(); i += 2) {
+      Value fits =
+          mlir::arith::AndIOp::create(b, loc, lessEqualIndex(bounds[i], first),
+                                      lessIndex(last, bounds[i + 1]));
+      found = mlir::arith::OrIOp::create(b, loc, found, fits);
+    }
+    return found;
+  }
   Value loadScalar(Value memref, mlir::ValueRange indices) const {
     return mlir::memref::LoadOp::create(b, loc, memref, indices);
   }

@@ -117,7 +117,8 @@ private:
     if (masks.empty())
       return most();
     return either(
-        inside(keys.front(), keys.back()), [&] { return most(); },
+        c.inOneRange(op.getFull(), keys.front(), keys.back()),
+        [&] { return most(); },
         [&] { return finish(key, c.addIndex(key, size), maxima); });
   }
 
@@ -149,7 +150,8 @@ private:
       if (!masks.empty() && maps.empty())
         scores = masked();
       else if (!masks.empty())
-        scores = either(inside(kv, kv), [&] { return scores; }, masked);
+        scores = either(
+            c.inOneRange(op.getFull(), kv, kv), [&] { return scores; }, masked);
       TileCode::Values result = llvm::to_vector_of<Value>(carried);
       for (int64_t v = 0; v < vectors; ++v) {
         storeScore(scores[v], key, v);
@@ -314,18 +316,6 @@ private:
                     }
                     return sums;
                   });
-  }
-
-  /// Whether the mask allows all pairs with the keys `first` to `last`.
-  Value inside(Value first, Value last) {
-    Value inside = constant(false);
-    for (unsigned i = 0; i < op.getFull().size(); i += 2) {
-      Value fits = arith::AndIOp::create(
-          c.b, c.loc, c.lessEqualIndex(op.getFull()[i], first),
-          c.lessIndex(last, op.getFull()[i + 1]));
-      inside = arith::OrIOp::create(c.b, c.loc, inside, fits);
-    }
-    return inside;
   }
 
   /// -infinity past the last key, to the whole tile that softmax reads.
