@@ -43,7 +43,8 @@ LogicalResult TileScoresOp::verify() {
   MemRefType qt = getQt().getType(), k = getK().getType(), s = getS().getType(),
              mx = getMx().getType();
   bool turned = isTurned(*this), pairs = qt.getElementType().isBF16();
-  if (pairs != bool(getAtom()) || (pairs && !k.getElementType().isBF16()))
+  bool isShort = k.getElementType().isBF16();
+  if (pairs != bool(getAtom()) || (pairs ? !isShort : isShort && !turned))
     return emitOpError() << "C4: " << qt << " and " << k
                          << " are not what the atom multiplies";
   int64_t wide = pairs ? 2 : 1;

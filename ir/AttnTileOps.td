@@ -60,8 +60,8 @@ def Attn_TileStartOp : Attn_TileOp<"tile_start", [AllTypesMatch<["m", "mx", "l"]
 }
 
 def Attn_TilePackKeysOp : Attn_TileOp<"tile_pack_keys"> {
-  let summary = "kp[j, d] = k[from + j, d] as bf16 for j < count; zero for features past the head";
-  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count, Attn_Writes<Attn_PairsMemRef>:$kp, I64Attr:$lanes);
+  let summary = "keys, or values for fma_f32, as elements of kp: kp[j, d] = k[from + j, d] for j < count; zero for features past the head";
+  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count, Attn_Writes<Attn_KeysMemRef>:$kp, I64Attr:$lanes);
   let assemblyFormat = "$k `[` $from `for` $count `]` `into` $kp `lanes` $lanes attr-dict `:` type($k) `to` type($kp)";
 }
 
@@ -87,7 +87,7 @@ def Attn_TileScoresOp : Attn_TileOp<"tile_scores", [AttrSizedOperandSegments, Re
     features in bf16; without it they are f32.
     C1: qt is [head, R], s is [keys, R], mx is [R], R a multiple of lanes, keys of key_tile. C2: positions are given when a
     region uses q. C3: full has two bounds for each range.
-    C4: an atom of bf16 takes qt in pairs and k of bf16.
+    C4: an atom of bf16 takes qt in pairs and k of bf16. Without one k is of f32, or of bf16 where keys are in lanes.
   }];
   let arguments = (ins Attn_Reads<Attn_TileOrPairsMemRef>:$qt, Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count,
                        Attn_Updates<Attn_RowsMemRef>:$mx, Attn_Writes<Attn_TileMemRef>:$s, Variadic<Index>:$full,
@@ -130,7 +130,7 @@ def Attn_TileCombineOp : Attn_TileOp<"tile_combine"> {
 
 def Attn_TileStoreOp : Attn_TileOp<"tile_store"> {
   let summary = "out[r floordiv G, r mod G, d] = o[d, j] / l[j] for r = row + j, j < rows; zeros where l is 0";
-  let description = [{ C1: o is [head, R] with R a multiple of lanes. }];
+  let description = [{ Outputs of bf16 are rounded to nearest even. C1: o is [head, R] with R a multiple of lanes. }];
   let arguments = (ins Attn_Reads<Attn_TileMemRef>:$o, Attn_Reads<Attn_RowsMemRef>:$l, Attn_Writes<Attn_GroupMemRef>:$out, Index:$row,
                        Index:$rows, I64Attr:$lanes);
   let assemblyFormat = [{ $o `,` $l `into` $out `[` $row `for` $rows `]` `lanes` $lanes attr-dict

@@ -21,7 +21,7 @@ struct Row {
   Rule rule;
   std::vector<Lengths> lengths;
   std::string schedule = "";
-  bool bf16 = false;
+  bool dpbf16 = false;
 };
 
 std::vector<Row> makeRows() {
@@ -52,15 +52,18 @@ std::vector<Row> makeRows() {
                     all(),
                     {{2048, 2048}}});
   size_t plain = rows.size();
-  for (bool tensors : {false, true})
+  // Tensors of bf16 are multiplied as f32 where the machine has no atom for
+  // them.
+  for (auto [tensors, dpbf16] :
+       {std::pair(false, true), std::pair(true, true), std::pair(true, false)})
     for (size_t i = 0; i < plain; ++i) {
       Row row = rows[i];
       if (tensors && row.shape.layout == Layout::Cached)
         continue;
       row.name = (tensors ? "bf16 " : "bf16 of f32 ") + row.name;
-      row.shape.bf16 = tensors;
-      row.bf16 = true;
-      if (row.schedule.empty())
+      row.shape.shortQueries = row.shape.shortKeys = tensors;
+      row.dpbf16 = dpbf16;
+      if (dpbf16)
         row.schedule = kBf16Schedule;
       rows.push_back(row);
     }
@@ -116,11 +119,11 @@ int main(int argc, char **argv) {
   for (const Machine &machine : all) {
     if (!machine.runsHere())
       continue;
-    bool bf16 = machine.name == bf16Machine().name;
+    bool dpbf16 = machine.name == bf16Machine().name;
     const heed::MachineRates::Atom *atom =
-        rates.atom(bf16 ? "dpbf16" : "fma_f32", int(machine.lanes));
+        rates.atom(dpbf16 ? "dpbf16" : "fma_f32", int(machine.lanes));
     for (const Row &row : makeRows()) {
-      if (row.bf16 != bf16)
+      if (row.dpbf16 != dpbf16)
         continue;
       auto work = std::make_shared<Case>(row, machine, atom->registers * 1e9);
       std::string name = "attention/" + row.name + "/" + machine.name;

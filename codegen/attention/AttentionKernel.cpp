@@ -137,7 +137,7 @@ private:
     TileCode c(b, loc, tiling.lanes);
     c.loop(index(0), item.rows, 1, {}, [&](Value r, ValueRange) {
       Value row = add(item.row, r);
-      for (int64_t d = 0; d < head; d += c.kLine)
+      for (int64_t d = 0; d < head; d += c.lineOf(out))
         c.prefetch(out, {div(row, group), c.remIndex(row, group), index(d)},
                    c.L2, /*toWrite=*/true);
       return TileCode::Values();
@@ -215,8 +215,9 @@ private:
                   {rowsOf(scratch.totalM, rows), rowsOf(scratch.totalL, rows),
                    tileOf(scratch.total, head, rows)},
                   rowsOf(scratch.usesTotal, 1, b.getI64Type()));
+    sums.start();
     overRuns(item, [&](Value from, Value to) {
-      sums.overKeys(from, to, mul(size, index(16)), overNeeded);
+      sums.overKeys(from, to, mul(size, index(LongRows::kBlocks)), overNeeded);
     });
     sums.finish();
     return {m, l, o};
@@ -238,10 +239,7 @@ private:
 };
 
 /// What the kernel asks of the op beyond the op's own verifier.
-LogicalResult checkSupported(AttentionOp op, const AttentionTiling &tiling) {
-  auto isFloat = [&](Type type) {
-    return type.isF32() || (tiling.isPacked() && type.isBF16());
-  };
+LogicalResult checkSupported(AttentionOp op) {
   for (Value value :
        std::initializer_list<Value>{op.getQ(), op.getK(), op.getV()}) {
     if (auto cache = dyn_cast<CacheType>(value.getType())) {
@@ -250,10 +248,9 @@ LogicalResult checkSupported(AttentionOp op, const AttentionTiling &tiling) {
       continue;
     }
     auto tensor = cast<RankedTensorType>(value.getType());
-    if (!isFloat(tensor.getElementType()))
-      return op.emitOpError(
-          "has a kernel for f32 tensors, and for bf16 on targets that multiply "
-          "bf16 (znver5, graniterapids), with heads of even size from 16 on");
+    if (Type element = tensor.getElementType();
+        !element.isF32() && !element.isBF16())
+      return op.emitOpError("has a kernel for tensors of f32 and bf16 only");
     if (axisNames(tensor).empty() ||
         axisNames(tensor).back().getValue() != axis::Head ||
         ShapedType::isDynamic(tensor.getShape().back()))
@@ -278,7 +275,7 @@ LogicalResult checkSupported(AttentionOp op, const AttentionTiling &tiling) {
 
 AttentionKernels emitAttentionKernels(OpBuilder &moduleBuilder, AttentionOp op,
                                       TargetAttr target, StringRef name) {
-  if (failed(checkSupported(op, AttentionTiling::choose(op, target))))
+  if (failed(checkSupported(op)))
     return {};
   SmallVector<AttentionArg> args = attentionArguments(op);
   SmallVector<Type> types;

@@ -1,4 +1,4 @@
-//===- AttentionStrips.cpp - Query tiles on atoms of bf16 -----------------===//
+//===- AttentionStrips.cpp - Query tiles that pack their keys -------------===//
 #include "codegen/attention/AttentionStrips.h"
 #include "codegen/attention/AttentionRules.h"
 
@@ -28,12 +28,16 @@ AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
     return views.scratch(add(index(offset), strip), sizes, type);
   };
   StripState state;
-  state.qt = firstColumns(
-      own(scratch.queries, {tiling.depth / 2, 2 * stride}, bf16), 2 * rows);
   state.o = firstColumns(own(scratch.out, {head, stride}), rows);
   state.s = views.scratch(scratch.scores, {tile.keys, rows});
-  // Weights take the place of their scores.
-  state.p = views.scratch(scratch.scores, {tile.keys / 2, 2 * rows}, bf16);
+  if (tiling.inPairs()) {
+    state.qt = firstColumns(
+        own(scratch.queries, {tiling.depth / 2, 2 * stride}, bf16), 2 * rows);
+    // Weights take the place of their scores.
+    state.p = views.scratch(scratch.scores, {tile.keys / 2, 2 * rows}, bf16);
+  } else {
+    state.qt = firstColumns(own(scratch.queries, {head, stride}), rows);
+  }
   state.m = own(scratch.m, {rows});
   state.mx = own(scratch.mx, {rows});
   state.l = own(scratch.l, {rows});
@@ -41,6 +45,18 @@ AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
   if (hasRule() || !op.getMask().allowsAll())
     state.positions = own(scratch.positions, {rows}, b.getI32Type());
   return state;
+}
+
+LongRows AttentionStrips::longRows(Value strip) {
+  int64_t rows = tiling.tiles.front().rows;
+  StripState s = stripState(tiling.tiles.front(), strip);
+  auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type type = {}) {
+    return views.scratch(add(index(offset), strip), sizes, type);
+  };
+  return LongRows(TileCode(b, loc, tiling.lanes), {s.m, s.l, s.o},
+                  {own(scratch.totalM, {rows}), own(scratch.totalL, {rows}),
+                   own(scratch.total, {head, rows})},
+                  own(scratch.usesTotal, {1}, b.getI64Type()));
 }
 
 bool AttentionStrips::stripsAreMasked() {
@@ -62,43 +78,54 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
   auto [keys, values] = views.keysAndValues(item.segment, keyHead(item));
   Value k = keys, v = values; // lambdas capture no binding
   Value sinks = op.getSinks() ? views.sinks(first, group) : Value();
-  StringAttr atom = b.getStringAttr(tiling.atom);
-  // Queries keep their bits: their scores are scaled, by the softmax on its
-  // way where nothing else looks at them.
+  bool pairs = tiling.inPairs();
+  StringAttr atom = pairs ? b.getStringAttr(tiling.atom) : StringAttr();
+  // Queries in bf16 keep their bits: their scores are scaled, by the softmax on
+  // its way where nothing else looks at them.
   double scale = op.getScale().convertToDouble() * (hasRule() ? 1 : kLog2E);
   bool late = !hasRule() && !sinks && scale > 0 && scale <= 1;
-  FloatAttr ofScores = late ? FloatAttr() : b.getF64FloatAttr(scale),
-            ofSoftmax = late ? b.getF64FloatAttr(scale) : FloatAttr();
+  FloatAttr ofScores = late || !pairs ? FloatAttr() : b.getF64FloatAttr(scale),
+            ofSoftmax = late && pairs ? b.getF64FloatAttr(scale) : FloatAttr();
   overStrips(item, [&](AttentionItem &part, Value strip) {
     StripState s = stripState(tiling.tiles.front(), strip);
     TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
-                              llvm::APFloat(1.0), lanes);
+                              llvm::APFloat(pairs ? 1.0 : scale), lanes);
     if (s.positions)
       TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
                               group, s.positions, lanes);
     TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
                         sinks ? part.row : Value(), lanes);
+    if (!pairs)
+      longRows(strip).start();
   });
   bool masked = stripsAreMasked();
-  Type bf16 = b.getBF16Type();
-  // Keys that lie in memory as the atom reads them stay there.
-  bool packsKeys = !cast<MemRefType>(k.getType()).getElementType().isBF16() ||
-                   tiling.onTiles();
-  int64_t features = llvm::alignTo(head, lanes);
+  Type element = pairs ? Type(b.getBF16Type()) : b.getF32Type();
+  // What lies in memory as the atom reads it stays there.
+  auto liesThere = [&](Value keys) {
+    return cast<MemRefType>(keys.getType()).getElementType() == element &&
+           !tiling.onTiles();
+  };
+  bool packsKeys = !liesThere(k), packsValues = pairs || !liesThere(v);
+  SmallVector<int64_t> sizes = {tiling.keys, head};
+  if (tiling.onTiles())
+    sizes = {static_cast<int64_t>(llvm::alignTo(head, lanes)), tiling.keys};
+  else if (pairs)
+    sizes = {tiling.keys / 2, 2 * head};
   Value vp =
-      tiling.onTiles()
-          ? views.scratch(scratch.packedValues, {features, tiling.keys}, bf16)
-          : views.scratch(scratch.packedValues, {tiling.keys / 2, 2 * head},
-                          bf16);
+      packsValues ? views.scratch(scratch.packedValues, sizes, element) : v;
   auto overBlocks = [&](Value first, Value last) {
     loopOver(first, last, tiling.keys, [&](Value key) {
       Value end = minimum(add(key, index(tiling.keys)), last), kp = k;
       if (packsKeys) {
         kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
-                           bf16);
+                           element);
         TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
       }
-      TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp, atom, lanes);
+      if (pairs)
+        TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp, atom,
+                                 lanes);
+      else if (packsValues)
+        TilePackKeysOp::create(b, loc, v, key, sub(end, key), vp, lanes);
       overStrips(item, [&](AttentionItem &part, Value strip) {
         // The strip's own keys of the block, from a whole step of the atom.
         auto [lowest, highest] = hull(part);
@@ -117,8 +144,9 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
             emitMask(scores.getMask(), *this, part);
           TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
                                 s.p, tile.keyTile, lanes, ofSoftmax);
-          TileCombineOp::create(b, loc, s.p, vp, sub(from, key), count, s.alpha,
-                                s.o, tile.headTile, lanes, atom);
+          TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
+                                packsValues ? sub(from, key) : from, count,
+                                s.alpha, s.o, tile.headTile, lanes, atom);
         };
         when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
              [&] {
@@ -133,12 +161,32 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
       });
     });
   };
-  overRuns(item, [&](Value first, Value last) {
+  auto overNeeded = [&](Value first, Value last) {
     overTiles(item, first, last, tiling.rowTiles(), tiling.step, overBlocks);
+  };
+  overRuns(item, [&](Value first, Value last) {
+    if (pairs)
+      return overNeeded(first, last);
+    int64_t keys = LongRows::kBlocks * tiling.keys;
+    loopOver(first, last, keys, [&](Value key) {
+      Value end = minimum(add(key, index(keys)), last);
+      overNeeded(key, end);
+      when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, end, last),
+           [&] {
+             overStrips(item, [&](AttentionItem &, Value strip) {
+               longRows(strip).putAway();
+             });
+           });
+    });
   });
   overStrips(item, [&](AttentionItem &part, Value strip) {
+    if (!pairs)
+      longRows(strip).finish();
     StripState s = stripState(tiling.tiles.front(), strip);
-    TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
+    auto store =
+        TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
+    if (pairs)
+      store->setAttr(kAtom, atom);
   });
 }
 

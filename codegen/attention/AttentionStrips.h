@@ -1,7 +1,8 @@
-//===- AttentionStrips.h - Query tiles on atoms of bf16 -------------------===//
+//===- AttentionStrips.h - Query tiles that pack their keys ---------------===//
 #pragma once
 
 #include "codegen/attention/AttentionItems.h"
+#include "codegen/attention/LongRows.h"
 
 namespace heed::attn {
 
@@ -18,6 +19,8 @@ private:
     Value qt, o, s, p, m, mx, l, alpha, positions;
   };
   StripState stripState(const AttentionTile &tile, Value strip);
+  /// Of fma_f32, whose error is that of f32.
+  LongRows longRows(Value strip);
   /// Calls body for each strip of an item: `part` has the strip's own rows and
   /// key ranges, `strip` is where its scratch lies.
   void

@@ -13,8 +13,9 @@ using namespace mlir;
 
 namespace heed::attn {
 
-static bool hasBf16(AttentionOp op) {
-  return llvm::any_of(op->getOperandTypes(), [](Type type) {
+/// Whether a tensor of bf16 is among the operands.
+static bool hasBf16(ValueRange operands) {
+  return llvm::any_of(operands.getTypes(), [](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && tensor.getElementType().isBF16();
   });
@@ -28,11 +29,11 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
           heads = axisSize(op.getQ().getType(), axis::Heads);
   AttentionScheduleAttr schedule = op.getScheduleAttr();
   // Pairs of features need an even head, and a vector of them.
-  bool packs = schedule && schedule.getAtom().getValue().contains("bf16") &&
+  bool pairs = schedule && schedule.getAtom().getValue().contains("bf16") &&
                head % 2 == 0 && head >= lanes;
-  tiling.atom = packs ? schedule.getAtom().getValue() : "fma_f32";
+  tiling.atom = pairs ? schedule.getAtom().getValue() : "fma_f32";
   bool onTiles = tiling.onTiles();
-  tiling.step = onTiles ? AmxTiles::kDepth : 2;
+  tiling.step = onTiles ? AmxTiles::kDepth : pairs ? 2 : 1;
   tiling.depth = onTiles ? llvm::alignTo(head, AmxTiles::kDepth) : head;
   // Three quarters of the registers are accumulators; the rest hold the rows'
   // vectors, a broadcast and temporaries. With all 16 taken the register
@@ -57,7 +58,7 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
                    llvm::alignTo(schedule.getKeys(), schedule.getKeyTile()))};
   tiling.keys = largest.keys;
   // More strips pack less, fewer leave more tiles to share among threads.
-  if (packs)
+  if (pairs || hasBf16({op.getK(), op.getV()}))
     tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
@@ -65,10 +66,11 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   // Few rows would leave most lanes of a vector idle. With an atom of bf16 that
   // pays for one query of each grouped head (decode) alone.
   int64_t group = tiling.group;
-  if (head < lanes || group > lanes / 2 || hasBf16(op))
+  if (head < lanes || group > lanes / 2 ||
+      (pairs && hasBf16(op->getOperands())))
     return tiling;
   for (int64_t rows : {lanes * 3 / 4, lanes / 2, lanes / 4, lanes / 8, group}) {
-    bool forDecode = rows == group, forMore = !packs && rows >= 2 * group;
+    bool forDecode = rows == group, forMore = !pairs && rows >= 2 * group;
     if (!(forDecode || forMore) || tiling.tiles.back().rows == rows)
       continue;
     // A power of two, as a whole vector of keys is.
@@ -93,11 +95,10 @@ AttentionScratch::AttentionScratch(AttentionOp op,
                                    const AttentionTiling &tiling) {
   int64_t rows = tiling.tiles.front().rows * 4,
           head = axisSize(op.getQ().getType(), axis::Head);
-  int64_t queryBytes = tiling.isPacked() ? tiling.depth * rows / 2 : 0,
+  int64_t element = tiling.inPairs() ? 2 : 4;
+  int64_t queryBytes = tiling.depth * tiling.tiles.front().rows * element,
           packedBytes =
-              tiling.isPacked() ? llvm::alignTo(tiling.keys, 32) * 2 : 0;
-  if (!tiling.isPacked())
-    queryBytes = head * rows;
+              tiling.isPacked() ? llvm::alignTo(tiling.keys, 32) * element : 0;
   for (const AttentionTile &tile : tiling.fewTiles()) {
     auto [steps, width] = RowVectors(tile.rows, tiling.lanes).sizes(head);
     queryBytes = std::max<int64_t>(queryBytes, steps * width * sizeof(float));
@@ -122,7 +123,7 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   l = take(rows);
   // Weights of bf16 make long rows no worse than short ones.
   auto forLongRows = [&](int64_t size) {
-    return take(tiling.isPacked() ? 0 : size);
+    return take(tiling.inPairs() ? 0 : size);
   };
   total = forLongRows(head * rows);
   totalM = forLongRows(rows);

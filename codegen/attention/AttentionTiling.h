@@ -22,15 +22,17 @@ struct AttentionTiling {
   /// with fewer rows takes the smallest that fits.
   llvm::SmallVector<AttentionTile> tiles;
 
-  /// What multiplies: "fma_f32", or an atom of bf16. An atom of bf16 reads keys
-  /// and values that are packed a block at a time, for all strips of a query
-  /// tile: a strip has the rows of the largest tile.
+  /// What multiplies: "fma_f32", or an atom of bf16. Keys and values that do
+  /// not lie in memory as the atom reads them (f32, or pairs of bf16) are
+  /// packed a block at a time, for all strips of a query tile: a strip has the
+  /// rows of the largest tile.
   llvm::StringRef atom;
   int64_t strips = 1;
   int64_t keys;  // of a block
   int64_t depth; // features of packed keys and queries: the head, or more
   int64_t step;  // keys of one issue of the second product
-  bool isPacked() const { return atom != "fma_f32"; }
+  bool inPairs() const { return atom != "fma_f32"; }
+  bool isPacked() const { return strips > 1; }
   bool onTiles() const { return atom.starts_with("amx"); }
   /// The tiles that keep rows in lanes, and those for few rows.
   llvm::ArrayRef<AttentionTile> rowTiles() const;

@@ -1,5 +1,6 @@
 //===- KeysInLanes.cpp - Tile ops for a handful of rows -------------------===//
 #include "codegen/attention/KeysInLanes.h"
+#include "codegen/Bf16.h"
 #include "codegen/VectorMath.h"
 #include "codegen/attention/DistanceTerms.h"
 #include "codegen/attention/LaneRegion.h"
@@ -29,13 +30,25 @@ struct RowCode : TileCode {
         DenseElementsAttr::get(VectorType::get(lanes, b.getI1Type()),
                                ArrayRef(mask)));
   }
+  /// A vector of f32 or bf16 as f32; zeros behind the head.
   Value loadVector(Value memref, ValueRange at, bool isCut) const {
-    return isCut ? vector::MaskedLoadOp::create(b, loc, f32(), memref, at,
-                                                cut(), constant(0))
-                       .getResult()
-                 : load(memref, at);
+    if (!isCut)
+      return loadAsF32(memref, at);
+    if (cast<MemRefType>(memref.getType()).getElementType().isF32())
+      return vector::MaskedLoadOp::create(b, loc, f32(), memref, at, cut(),
+                                          constant(0));
+    // AVX2 masks no elements of 16 bits: the head's last vector has them all.
+    SmallVector<Value> last = llvm::to_vector_of<Value>(at);
+    last.back() = index(head - lanes);
+    SmallVector<int64_t> order;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      order.push_back(lane + lanes - head % lanes);
+    return vector::ShuffleOp::create(b, loc, loadAsF32(memref, last),
+                                     constant(0), order);
   }
   void storeVector(Value value, Value memref, ValueRange at, bool isCut) const {
+    if (cast<MemRefType>(memref.getType()).getElementType().isBF16())
+      value = roundToBf16(b, loc, value);
     if (isCut)
       vector::MaskedStoreOp::create(b, loc, memref, at, cut(), value);
     else
@@ -348,7 +361,7 @@ private:
       Value later = c.addIndex(c.addIndex(keys[0], 2 * c.lanes),
                                c.divIndex(element, c.head));
       for (int64_t line = 0; line < int64_t(keys.size()) * order.features;
-           line += c.kLine)
+           line += c.lineOf(op.getK()))
         c.prefetch(op.getK(),
                    {later, c.addIndex(c.remIndex(element, c.head), line)},
                    c.L1);
@@ -487,18 +500,19 @@ void lowerKeysInLanes(TileCombineOp op, OpBuilder &b) {
                                  bool isCut, Value from, Value to) {
     auto at = [&](int64_t v) { return c.addIndex(d, v * c.lanes); };
     // Each group of rows asks for its part of the later lines.
-    int64_t lines = llvm::divideCeil(vectors * c.lanes, c.kLine * groups);
+    int64_t line = c.lineOf(op.getV()),
+            lines = llvm::divideCeil(vectors * c.lanes, line * groups);
     Value firstLine =
-        c.addIndex(d, c.mulIndex(c.divIndex(row, group), lines * c.kLine));
+        c.addIndex(d, c.mulIndex(c.divIndex(row, group), lines * line));
     TileCode::Values zeros(group * vectors, c.constant(0));
     TileCode::Values sums =
         c.loop(from, to, 1, zeros, [&](Value key, ValueRange carried) {
           TileCode::Values next = llvm::to_vector_of<Value>(carried), values;
           Value kv = c.addIndex(op.getFrom(), key);
           Value later = c.inside(op.getV(), c.addIndex(kv, 4 * c.lanes));
-          for (int64_t line = 0; line < lines; ++line)
-            c.prefetch(op.getV(),
-                       {later, c.addIndex(firstLine, line * c.kLine)}, c.L1);
+          for (int64_t i = 0; i < lines; ++i)
+            c.prefetch(op.getV(), {later, c.addIndex(firstLine, i * line)},
+                       c.L1);
           for (int64_t v = 0; v < vectors; ++v)
             values.push_back(c.loadVector(op.getV(), {kv, at(v)},
                                           isCut && v + 1 == vectors));

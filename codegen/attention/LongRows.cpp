@@ -8,9 +8,7 @@ using namespace mlir;
 
 namespace heed::attn {
 
-LongRows::LongRows(const TileCode &c, RowState state, RowState total,
-                   Value used)
-    : c(c), state(state), total(total), used(used) {
+void LongRows::start() const {
   Value no = arith::ConstantOp::create(c.b, c.loc, c.b.getI64IntegerAttr(0));
   memref::StoreOp::create(c.b, c.loc, no, used, ValueRange{c.index(0)});
 }

@@ -17,18 +17,25 @@ namespace heed::attn {
 
 class LongRows {
 public:
+  /// Sums are put away after so many blocks of keys.
+  static constexpr int64_t kBlocks = 16;
+
   /// The sums of a tile with rows in lanes, l [rows] and o [head, rows], are
   /// `state`; `total` is of the same shape; `used` is a memref<1xi64>.
-  LongRows(const TileCode &c, RowState state, RowState total, mlir::Value used);
+  LongRows(const TileCode &c, RowState state, RowState total, mlir::Value used)
+      : c(c), state(state), total(total), used(used) {}
 
+  /// Nothing is put away yet.
+  void start() const;
   /// Calls body once, in a loop over from … to, `keys` at a time.
   void overKeys(mlir::Value from, mlir::Value to, mlir::Value keys,
                 llvm::function_ref<void(mlir::Value, mlir::Value)> body) const;
+  /// Puts the sums away: they begin again.
+  void putAway() const;
   /// Brings what was put away back.
   void finish() const;
 
 private:
-  void putAway() const;
   /// Calls body for each vector of l and of o, with the factor of what was put
   /// away.
   void eachVector(llvm::function_ref<void(mlir::Value factor, mlir::Value sum,

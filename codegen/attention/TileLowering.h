@@ -77,11 +77,35 @@ struct TileCode : VectorBuilder {
   Value loadScalar(Value memref, mlir::ValueRange indices) const {
     return mlir::memref::LoadOp::create(b, loc, memref, indices);
   }
+  /// f32 or bf16, a number or a vector, as f32.
+  Value asF32(Value x) const {
+    auto vector = mlir::dyn_cast<mlir::VectorType>(x.getType());
+    mlir::Type f32 = b.getF32Type();
+    if (vector)
+      f32 = vector.clone(f32);
+    return x.getType() == f32 ? x : mlir::arith::ExtFOp::create(b, loc, f32, x);
+  }
+  /// A vector of lanes elements of f32 or bf16, as f32.
+  Value loadAsF32(Value memref, mlir::ValueRange indices) const {
+    auto type = mlir::cast<mlir::MemRefType>(memref.getType());
+    return asF32(mlir::vector::LoadOp::create(
+        b, loc, mlir::VectorType::get(lanes, type.getElementType()), memref,
+        indices));
+  }
 
   /// Where a prefetched line goes: LLVM's numbers of locality.
   enum CacheLevel : unsigned { L2 = 2, L1 = 3 };
-  /// Floats of a line.
-  static constexpr int64_t kLine = 64 / sizeof(float);
+  /// Elements of a line of memory of f32 or bf16.
+  static int64_t lineOf(Value memref) {
+    auto type = mlir::cast<mlir::MemRefType>(memref.getType());
+    return 64 / (type.getElementTypeBitWidth() / 8);
+  }
+  /// Whether keys or values are those of a block, packed in scratch: nothing
+  /// that is needed later lies behind them.
+  static bool isBlock(Value memref) {
+    auto type = mlir::cast<mlir::MemRefType>(memref.getType());
+    return type.hasStaticShape() && type.getLayout().isIdentity();
+  }
   /// Asks for a line of memory to come closer before it is read or written.
   /// `at` may lie outside: nothing is read there, and a check would cost more
   /// than the line.
@@ -117,6 +141,10 @@ struct TileCode : VectorBuilder {
     return llvm::to_vector_of<Value>(loop.getResults());
   }
 };
+
+/// On a tile_store: the atom of bf16 of the target, whose instruction rounds
+/// outputs of bf16. Without one, integers round them.
+inline constexpr llvm::StringLiteral kAtom = "attn.atom";
 
 /// Keys summed in one chain where a row's sum begins: a row of few keys has no
 /// other sums that its error could average with.

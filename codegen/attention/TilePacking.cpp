@@ -1,4 +1,4 @@
-//===- TilePacking.cpp - Keys and values as the atoms of bf16 read them ---===//
+//===- TilePacking.cpp - Keys and values of a block as the atoms read them ===//
 #include "codegen/Pairs.h"
 #include "codegen/attention/TileAmx.h"
 
@@ -18,6 +18,23 @@ static Value loadBf16(const TileCode &c, Value memref, Value row, Value d,
       c.b, c.loc, VectorType::get(length, c.b.getBF16Type()), loaded);
 }
 
+/// Rows of f32 or bf16 as f32.
+static void packAsF32(TilePackKeysOp op, const TileCode &c) {
+  int64_t head = op.getK().getType().getDimSize(1),
+          block = op.getKp().getType().getDimSize(0);
+  TileCode part(c.b, c.loc, std::min(c.lanes, head));
+  c.loop(c.index(0), op.getCount(), 1, {}, [&](Value key, ValueRange) {
+    Value row = c.addIndex(op.getFrom(), key);
+    for (int64_t d = 0; d < head; d += c.lineOf(op.getK())) // of the next block
+      c.prefetch(op.getK(), {c.addIndex(row, block), c.index(d)});
+    for (int64_t d = 0; d < head; d += part.lanes) {
+      Value at = c.index(std::min(d, head - part.lanes));
+      part.store(part.loadAsF32(op.getK(), {row, at}), op.getKp(), {key, at});
+    }
+    return TileCode::Values();
+  });
+}
+
 /// Calls body for blocks of `length` features that cover the head; the last may
 /// overlap the one before.
 static void forBlocks(const TileCode &c, int64_t head, int64_t length,
@@ -33,6 +50,8 @@ static void forBlocks(const TileCode &c, int64_t head, int64_t length,
 
 void lowerTile(TilePackKeysOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
+  if (op.getKp().getType().getElementType().isF32())
+    return packAsF32(op, c);
   int64_t head = op.getK().getType().getDimSize(1),
           padded = op.getKp().getType().getDimSize(1);
   c.loop(c.index(0), op.getCount(), 1, {}, [&](Value key, ValueRange) {

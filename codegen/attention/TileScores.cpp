@@ -267,7 +267,8 @@ private:
     return c.loop(c.index(0), length, 1, zeros, [&](Value i, ValueRange sums) {
       TileCode::Values q, next;
       Value d = c.addIndex(begin, i);
-      c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(i, keyTile)), d});
+      if (!c.isBlock(op.getK()))
+        c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(i, keyTile)), d});
       for (int64_t v = 0; v < vectors; ++v)
         q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
       for (auto [k, row] : llvm::enumerate(rows)) {

@@ -156,7 +156,8 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
           for (int64_t v = 0; v < vectors; ++v)
             weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
           Value row = c.addIndex(op.getFrom(), key);
-          c.prefetch(op.getV(), {c.addIndex(later, key), d});
+          if (!c.isBlock(op.getV()))
+            c.prefetch(op.getV(), {c.addIndex(later, key), d});
           for (int64_t f = 0; f < features; ++f) {
             Value element =
                 c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));

@@ -1,4 +1,5 @@
 //===- TileTranspose.cpp - Rows to lanes and back -------------------------===//
+#include "codegen/Bf16.h"
 #include "codegen/Pairs.h"
 #include "codegen/attention/TileLowering.h"
 
@@ -34,16 +35,6 @@ static void forFeatureBlocks(const TileCode &c, int64_t head, int64_t features,
   });
 }
 
-/// A vector of f32 or bf16 as f32.
-static Value loadAsF32(const TileCode &c, Value memref, ValueRange at) {
-  Type element = cast<MemRefType>(memref.getType()).getElementType();
-  if (element.isF32())
-    return c.load(memref, at);
-  Value loaded = vector::LoadOp::create(
-      c.b, c.loc, VectorType::get(c.lanes, element), memref, at);
-  return arith::ExtFOp::create(c.b, c.loc, c.f32(), loaded);
-}
-
 /// 2 lanes features of a row, of f32 or bf16, as pairs.
 static Value loadPairs(const TileCode &c, Value memref, SmallVector<Value> at) {
   Pairs pairs{c};
@@ -72,7 +63,8 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     c.loop(c.index(0), c.index(rows), 1, {}, [&](Value lane, ValueRange) {
       auto [query, grouped] = source(lane);
       for (int64_t d = 0; d < head; ++d) {
-        Value element = c.loadScalar(op.getQ(), {query, grouped, c.index(d)});
+        Value element =
+            c.asF32(c.loadScalar(op.getQ(), {query, grouped, c.index(d)}));
         memref::StoreOp::create(b, c.loc, c.mul(element, scale), op.getQt(),
                                 ValueRange{c.index(d), lane});
       }
@@ -98,7 +90,7 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
                 ? vector::BitCastOp::create(
                       b, c.loc, c.f32(),
                       loadPairs(c, op.getQ(), {query, grouped, d}))
-                : c.mul(loadAsF32(c, op.getQ(), {query, grouped, d}), scale));
+                : c.mul(c.loadAsF32(op.getQ(), {query, grouped, d}), scale));
       transpose(c, block);
       if (turnsPairs) {
         for (int64_t i = 0; i < c.lanes; ++i)
@@ -129,6 +121,19 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
   MemRefType tile = op.getO().getType();
   int64_t head = tile.getDimSize(0),
           group = op.getOut().getType().getDimSize(1);
+  Type element = op.getOut().getType().getElementType();
+  bool byInstruction = op->hasAttr(kAtom);
+  auto asElement = [&](Value x) -> Value {
+    if (element.isF32())
+      return x;
+    return byInstruction ? arith::TruncFOp::create(
+                               b, c.loc, VectorType::get(c.lanes, element), x)
+                         : roundToBf16(b, c.loc, x);
+  };
+  auto asPairs = [&](Value first, Value second) {
+    return byInstruction ? Pairs{c}.of(first, second)
+                         : roundToPairs(c, first, second);
+  };
   auto ifRow = [&](Value lane,
                    llvm::function_ref<void(Value query, Value grouped)> body) {
     scf::IfOp::create(b, c.loc, c.lessIndex(lane, op.getRows()),
@@ -147,16 +152,15 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
         for (int64_t d = 0; d < head; ++d) {
           Value quotient =
               c.div(c.loadScalar(op.getO(), {c.index(d), lane}), sum);
-          memref::StoreOp::create(b, c.loc, c.select(isEmpty, zero, quotient),
-                                  op.getOut(),
-                                  ValueRange{query, grouped, c.index(d)});
+          memref::StoreOp::create(
+              b, c.loc, asElement(c.select(isEmpty, zero, quotient)),
+              op.getOut(), ValueRange{query, grouped, c.index(d)});
         }
       });
       return TileCode::Values();
     });
     return;
   }
-  Type element = op.getOut().getType().getElementType();
   bool turnsPairs = element.isBF16() && head >= 2 * c.lanes;
   int64_t features = turnsPairs ? 2 * c.lanes : c.lanes;
   c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
@@ -169,20 +173,17 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
       };
       TileCode::Values block;
       for (int64_t i = 0; i < c.lanes; ++i)
-        block.push_back(
-            turnsPairs ? vector::BitCastOp::create(
-                             b, c.loc, c.f32(),
-                             Pairs{c}.of(quotient(2 * i), quotient(2 * i + 1)))
-                       : quotient(i));
+        block.push_back(turnsPairs
+                            ? vector::BitCastOp::create(
+                                  b, c.loc, c.f32(),
+                                  asPairs(quotient(2 * i), quotient(2 * i + 1)))
+                            : quotient(i));
       transpose(c, block);
       for (int64_t i = 0; i < c.lanes; ++i)
         ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
-          Value row = block[i];
-          if (turnsPairs)
-            row = vector::BitCastOp::create(b, c.loc, Pairs{c}.type(), row);
-          else if (!element.isF32())
-            row = arith::TruncFOp::create(
-                b, c.loc, VectorType::get(c.lanes, element), row);
+          Value row = turnsPairs ? vector::BitCastOp::create(
+                                       b, c.loc, Pairs{c}.type(), block[i])
+                                 : asElement(block[i]);
           vector::StoreOp::create(b, c.loc, row, op.getOut(),
                                   ValueRange{query, grouped, d});
         });

@@ -53,3 +53,12 @@ func.func @c4(%qt: memref<32x32xbf16>, %k: memref<?x64xf32>, %from: index, %n: i
     : memref<32x32xbf16>, memref<?x64xf32>, memref<16xf32> to memref<128x16xf32>
   return
 }
+
+// -----
+
+func.func @c4_f32(%qt: memref<64x16xf32>, %k: memref<?x64xbf16>, %from: index, %n: index, %mx: memref<16xf32>, %s: memref<128x16xf32>) {
+  // expected-error @below {{C4: 'memref<64x16xf32>' and 'memref<?x64xbf16>' are not what the atom multiplies}}
+  attn.tile_scores %qt, %k[%from for %n] max %mx into %s key_tile 8 lanes 16
+    : memref<64x16xf32>, memref<?x64xbf16>, memref<16xf32> to memref<128x16xf32>
+  return
+}

@@ -116,3 +116,29 @@ func.func @combine_on_tiles(%v: memref<?x64xf32, strided<[64, 1], offset: ?>>, %
     : memref<64x64xbf16>, memref<64x128xbf16>, memref<32xf32> to memref<64x32xf32>
   return
 }
+
+// Without an atom: rows of bf16 become f32, four vectors of a head of 64; the line that the next block begins with is
+// asked for.
+// CHECK-LABEL: func.func @pack_as_f32
+// CHECK: scf.for
+// CHECK-COUNT-2: memref.prefetch
+// CHECK-COUNT-4: arith.extf %{{.*}} : vector<16xbf16> to vector<16xf32>
+// CHECK-NOT: arith.extf
+func.func @pack_as_f32(%k: memref<?x64xbf16, strided<[64, 1], offset: ?>>, %from: index, %count: index, %kp: memref<128x64xf32>) {
+  attn.tile_pack_keys %k[%from for %count] into %kp lanes 16
+    : memref<?x64xbf16, strided<[64, 1], offset: ?>> to memref<128x64xf32>
+  return
+}
+
+// Outputs of bf16 are rounded by integers, two features in a lane, but where an atom has an instruction for it.
+// CHECK-LABEL: func.func @store_in_bf16
+// CHECK-NOT: arith.truncf
+// CHECK-COUNT-32: arith.cmpf uno
+// CHECK-NOT: arith.truncf
+// CHECK: llvm.x86.avx512bf16.cvtne2ps2bf16.512
+func.func @store_in_bf16(%o: memref<64x16xf32>, %l: memref<16xf32>, %out: memref<?x1x64xbf16>, %row: index, %rows: index) {
+  attn.tile_store %o, %l into %out[%row for %rows] lanes 16 : memref<64x16xf32>, memref<16xf32> to memref<?x1x64xbf16>
+  attn.tile_store %o, %l into %out[%row for %rows] lanes 16 {attn.atom = "dpbf16"}
+    : memref<64x16xf32>, memref<16xf32> to memref<?x1x64xbf16>
+  return
+}

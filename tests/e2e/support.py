@@ -117,7 +117,9 @@ class Model:
         text = path.read_text()
         self.dims = dict(re.findall(r"(\w+): (\w+)", re.search(r"^dims: \{(.*)\}", text, re.M)[1]))
         section = re.search(r"^inputs:\n((?:  .*\n)+)", text, re.M)[1]
-        self.inputs = {name: axes.split(", ") for name, axes in re.findall(r"^  (\w+): f32\[(.*)\]", section, re.M)}
+        found = re.findall(r"^  (\w+): (f32|bf16)\[(.*)\]", section, re.M)
+        self.inputs = {name: axes.split(", ") for name, _, axes in found}
+        self.short = {name for name, element, _ in found if element == "bf16"}
         section = re.search(r"^outputs:\n((?:  .*\n?)+)", text, re.M)[1]
         self.outputs = re.findall(r"^  (\w+):", section, re.M)
 
@@ -130,7 +132,10 @@ class Model:
             for size in shape:
                 count *= size
             files[name] = folder / f"{name}.npy"
-            write_npy(files[name], shape, [draw.gauss(0, 1) for _ in range(count)], "f")
+            values = [draw.gauss(0, 1) for _ in range(count)]
+            if name in self.short:  # numbers of bf16, for the program and the oracle alike
+                values = [struct.unpack("<f", b"\0\0" + struct.pack("<f", value)[2:])[0] for value in values]
+            write_npy(files[name], shape, values, "f")
         return files
 
 
@@ -162,7 +167,7 @@ decoder:
 """
 
 
-def plain_attentions(masks, heads, head, query="token", key="token", more=""):
+def plain_attentions(masks, heads, head, query="token", key="token", more="", element="f32"):
     """The model file of attentions over q [heads, query, head] and k, v of as many heads: an output for each mask, out, out1, ...;
     `more` are further lines."""
     axes = ", ".join(f"{axis}: any" for axis in dict.fromkeys((query, key)))
@@ -172,9 +177,9 @@ def plain_attentions(masks, heads, head, query="token", key="token", more=""):
     return f"""model: tensors
 dims: {{heads: {heads}, {axes}, head: {head}}}
 {more}inputs:
-  q: f32[heads, {query}, head]
-  k: f32[heads, {key}, head]
-  v: f32[heads, {key}, head]
+  q: {element}[heads, {query}, head]
+  k: {element}[heads, {key}, head]
+  v: {element}[heads, {key}, head]
 outputs:
 {outputs}"""
 

@@ -1,7 +1,7 @@
 """Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX (emulated where there is none)."""
 import unittest
 
-from support import AMX, FLAGS, HEED, SOURCE, EndToEnd, run, with_amx
+from support import AMX, FLAGS, HEED, SOURCE, EndToEnd, plain_attentions, run, with_amx
 
 SUMS = "examples/sums/sums.yaml"
 TOUR = ["03-masked", "05-grouped", "07-sliding-window", "08-score-rules", "09-decoder-block"]
@@ -43,6 +43,13 @@ class Targets(EndToEnd):
     def compare(self, path, program, environment=None):
         """Against the oracle in f64, which knows no bf16: within 2 % of the largest output."""
         self.assertEqualsOracle(path, program, SIZES, 2e-2, environment)
+
+    def test_tensors_of_bf16_without_an_atom_for_them(self):
+        """Products are f32: an output is rounded, once."""
+        for head in (64, 33, 5):
+            path = self.folder / f"short{head}.yaml"
+            path.write_text(plain_attentions(["all", "kv <= q", "kv <= q and q - kv < 40"], 2, head, "q", "kv", element="bf16"))
+            self.assertEqualsOracle(path, self.build(path, "--target=x86-64-v3"), SIZES, 4e-3)
 
     @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16")
     def test_bf16_of_the_tour(self):

@@ -48,8 +48,9 @@ static std::string opText(const Shape &shape, const Rule &rule,
                   "xf32, #attn.axes<[kv, kv_heads, head]>>";
     break;
   }
-  if (shape.bf16)
-    for (std::string *type : {&q, &k})
+  for (auto [type, isShort] :
+       {std::pair(&q, shape.shortQueries), std::pair(&k, shape.shortKeys)})
+    if (isShort)
       type->replace(type->find("xf32,"), 5, "xbf16,");
   std::string signature = "%q: " + q + ", %k: " + k, operands = "%q, %k",
               types = q + ", " + k;
@@ -109,8 +110,10 @@ AttentionKernel::AttentionKernel(const Shape &shape, const Rule &rule,
                                  const Machine &machine,
                                  const std::string &schedule)
     : shape(shape), rule(rule),
-      name(std::string(machine.name) + (shape.bf16 ? " bf16" : "") +
-           " layout " + std::to_string(int(shape.layout)) + " heads " +
+      name(std::string(machine.name) +
+           (shape.shortQueries ? " queries of bf16" : "") +
+           (shape.shortKeys ? " keys of bf16" : "") + " layout " +
+           std::to_string(int(shape.layout)) + " heads " +
            std::to_string(shape.heads) + "/" + std::to_string(shape.kvHeads) +
            " x " + std::to_string(shape.head) + " " + rule.mask + " " +
            rule.score),
@@ -198,8 +201,10 @@ AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
     }
     return bits;
   };
-  if (shape.bf16)
-    shortQ = shorten(q), shortK = shorten(k), shortV = shorten(v);
+  if (shape.shortQueries)
+    shortQ = shorten(q);
+  if (shape.shortKeys)
+    shortK = shorten(k), shortV = shorten(v);
   if (kernel.rule.sinks)
     fill(sinks, shape.heads);
   int64_t elements = 1;
@@ -240,9 +245,10 @@ size_t AttentionProblem::keyIndex(size_t segment, int64_t kvHead, int64_t j,
 std::vector<float> AttentionProblem::run(
     int64_t threads,
     std::function<void(int64_t, const std::vector<float> &)> after) const {
-  bool bf16 = kernel.shape.bf16;
+  auto [shortQueries, shortKeys] =
+      std::pair(kernel.shape.shortQueries, kernel.shape.shortKeys);
   std::vector<float> out(q.size(), NAN);
-  std::vector<uint16_t> shortOut(bf16 ? q.size() : 0, 0x7fff);
+  std::vector<uint16_t> shortOut(shortQueries ? q.size() : 0, 0x7fff);
   // Aligned to 64 bytes, and filled with what no result may depend on.
   scratchpad.assign(threads * kernel.scratchBytes / 4 + 32, NAN);
   char *scratch = reinterpret_cast<char *>(
@@ -272,16 +278,16 @@ std::vector<float> AttentionProblem::run(
       };
       switch (arg.kind) {
       case Kind::Query:
-        arguments.push_back(bf16 ? constant(shortQ) : constant(q));
+        arguments.push_back(shortQueries ? constant(shortQ) : constant(q));
         break;
       case Kind::Key:
-        arguments.push_back(bf16 ? constant(shortK) : constant(k));
+        arguments.push_back(shortKeys ? constant(shortK) : constant(k));
         break;
       case Kind::Value:
-        arguments.push_back(bf16 ? constant(shortV) : constant(v));
+        arguments.push_back(shortKeys ? constant(shortV) : constant(v));
         break;
       case Kind::Out:
-        arguments.push_back(bf16 ? constant(shortOut) : constant(out));
+        arguments.push_back(shortQueries ? constant(shortOut) : constant(out));
         break;
       case Kind::Cache:
         arguments.push_back(constant(k));

@@ -44,7 +44,8 @@ struct Rule {
 struct Shape {
   Layout layout = Layout::HeadsMajor;
   int64_t heads = 1, kvHeads = 1, head = 16;
-  bool bf16 = false; // q, k, v and the output; no cache
+  bool shortQueries = false; // q and the output are bf16
+  bool shortKeys = false;    // k and v are; no cache
 };
 
 /// Rows of one batch element or sequence. Tensors need the same for all.
@@ -117,7 +118,7 @@ private:
   std::vector<int32_t> documents;
   std::vector<int64_t> queryStarts, keyStarts, past, slots;
   int64_t capacity = 0, layerOffset = 0, slotStride = 0, cacheElements = 0;
-  // The tensors of a kernel of bf16, in its element.
+  // Tensors of bf16.
   std::vector<uint16_t> shortQ, shortK, shortV;
   mutable std::vector<float> scratchpad;
 };

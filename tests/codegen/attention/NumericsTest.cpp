@@ -81,8 +81,8 @@ TEST_CASE("the error of bf16 stays within the contract", "[numerics]") {
     for (bool tensors : {false, true}) {
       if (!machine->runsHere())
         continue;
-      AttentionKernel kernel({Layout::HeadsMajor, 1, 1, 64, tensors}, all(),
-                             *machine, schedule);
+      AttentionKernel kernel({Layout::HeadsMajor, 1, 1, 64, tensors, tensors},
+                             all(), *machine, schedule);
       for (int64_t keys : {256, 2048}) {
         AttentionProblem problem(kernel, {{96, keys}}, 3, /*huge=*/false);
         INFO(machine->name << (tensors ? ", tensors of bf16, "
@@ -101,8 +101,9 @@ TEST_CASE("rows of few keys in bf16 stay within the contract", "[numerics]") {
       for (bool tensors : {false, true}) {
         if (!machine->runsHere())
           continue;
-        AttentionKernel kernel({Layout::HeadsMajor, 2, 1, head, tensors},
-                               causal(), *machine, schedule);
+        AttentionKernel kernel(
+            {Layout::HeadsMajor, 2, 1, head, tensors, tensors}, causal(),
+            *machine, schedule);
         AttentionProblem problem(kernel, {{200, 200}}, 5, /*huge=*/false);
         INFO(machine->name << ", head " << head
                            << (tensors ? ", tensors of bf16"
