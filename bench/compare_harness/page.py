@@ -1,8 +1,7 @@
-"""The table in a page of Markdown, between two marks."""
+"""The table in a page of Markdown, between two marks: one table for each kind of machine."""
 from . import table
 from .rows import ROWS
 
-BEGIN, END = "<!-- bench/compare: begin -->\n", "<!-- bench/compare: end -->\n"
 
 
 def join(parts):
@@ -34,11 +33,16 @@ def text(measured):
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
+def marks(machine):
+    return [f"<!-- bench/compare, {machine['cpu']}: {word} -->\n" for word in ("begin", "end")]
+
+
 def put(path, measured):
-    """Between the marks; where there are none, at the end."""
+    """Between the marks of this machine; where there are none, at the end."""
     old = path.read_text() if path.exists() else ""
-    new = BEGIN + text(measured) + END
-    if BEGIN in old and END in old:
-        path.write_text(old[:old.index(BEGIN)] + new + old[old.index(END) + len(END):])
+    begin, end = marks(measured["machine"])
+    new = begin + text(measured) + end
+    if begin in old and end in old:
+        path.write_text(old[:old.index(begin)] + new + old[old.index(end) + len(end):])
     else:
         path.write_text(old + ("\n" if old else "") + new)

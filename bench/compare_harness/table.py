@@ -29,7 +29,8 @@ def shorten(note):
 
 def shares(result):
     """[of the peak, of the bound], "" where there is none."""
-    peak = result.get("bf16_peak") if result["type"] == "bf16" else result.get("fma_peak")
+    # Where no atom multiplies bf16, f32 multiply-adds do.
+    peak = result["type"] == "bf16" and result.get("bf16_peak") or result.get("fma_peak")
     if result["unit"] != "GFLOP/s" or not peak or "best" not in result["heed"]:
         return ["", ""]
     share, bound = rate(result, result["heed"]) / peak, result.get("bound_of_peak")

@@ -56,9 +56,11 @@ class Compare(unittest.TestCase):
         # What was written reads back, as text and as a page.
         self.assertEqual(self.compare("--from", out).stdout, done.stdout)
         text = self.folder / "page.md"
-        text.write_text("# Before\n\n" + page.BEGIN + "old\n" + page.END + "\nafter\n")
+        other, here = (old.join(page.marks(machine)) for old, machine in (("other's\n", {"cpu": "another"}), ("old\n", measured["machine"])))
+        text.write_text(f"# Before\n\n{other}{here}\nafter\n")
         self.compare("--from", out, "--page", text)
-        self.assertRegex(text.read_text(), r"(?s)^# Before\n\n<!--.*\| linear f32 16x32x48 \|.*-->\n\nafter\n$")
+        self.assertRegex(text.read_text(), r"(?s)^# Before\n\n<!--.*<!--.*\| linear f32 16x32x48 \|.*-->\n\nafter\n$")
+        self.assertIn(other, text.read_text())
         self.assertNotIn("old", text.read_text())
 
     def test_without_time_peers_and_rounds_are_left_out(self):
