@@ -42,8 +42,7 @@ public:
         stride(packedRowStride(in)),
         panel(panelBytes(weight.getType().getElement(), in)),
         width(op.getSchedule().getBlockPanels() * kPanel),
-        rows(op.getSchedule().getRows()), panels(op.getSchedule().getPanels()) {
-  }
+        panels(op.getSchedule().getPanels()) {}
 
   void multiply(Value number, Value k0, Value k1, int64_t count);
 
@@ -92,8 +91,10 @@ private:
   }
 
   void unpack(Value number, Value k0, Value k1, int64_t count);
-  void vectorTile(Value row, Value number, Value k0, Value k1, int64_t count);
-  void amxTile(Value row, Value number, Value k0, Value k1, int64_t count);
+  void vectorTile(Value row, int64_t rows, Value number, Value k0, Value k1,
+                  int64_t count);
+  void amxTile(Value row, int64_t rows, Value number, Value k0, Value k1,
+               int64_t count);
   Values products(ArrayRef<Value> x, ArrayRef<Value> groups, int64_t digit,
                   Values sums);
   void addTo(Value at, Value sum, Value scale, Value d, Value xSum, Value m);
@@ -102,7 +103,7 @@ private:
   TileMatmulOp op;
   WeightAtOp weight;
   WeightCodec codec;
-  int64_t depth, in, stride, panel, width, rows, panels;
+  int64_t depth, in, stride, panel, width, panels;
 };
 
 /// The weights of `count` panels as the atoms read them.
@@ -162,8 +163,8 @@ IntegerTiles::Values IntegerTiles::products(ArrayRef<Value> x,
 }
 
 /// rows x count sums in registers, group by group.
-void IntegerTiles::vectorTile(Value row, Value first, Value k0, Value k1,
-                              int64_t count) {
+void IntegerTiles::vectorTile(Value row, int64_t rows, Value first, Value k0,
+                              Value k1, int64_t count) {
   // Digits that share a sum in 32 bits, and what that sum counts.
   SmallVector<std::pair<SmallVector<int64_t>, double>> steps = {{{2, 1, 0}, 1}};
   if (weight.getType().getElement() == WeightElement::Q8_0)
@@ -210,8 +211,8 @@ void IntegerTiles::vectorTile(Value row, Value first, Value k0, Value k1,
 
 /// A tile of sums for each digit, panel and strip of 16 rows, in memory as
 /// [panel][digit][row][16]; then row by row.
-void IntegerTiles::amxTile(Value row, Value first, Value k0, Value k1,
-                           int64_t count) {
+void IntegerTiles::amxTile(Value row, int64_t rows, Value first, Value k0,
+                           Value k1, int64_t count) {
   AmxTiles tiles{e.b, e.loc};
   auto sumsAt = [&](Value i, int64_t p, int64_t digit) {
     return e.add(e.mul(i, kPanel * 4),
@@ -264,12 +265,13 @@ void IntegerTiles::amxTile(Value row, Value first, Value k0, Value k1,
 
 void IntegerTiles::multiply(Value number, Value k0, Value k1, int64_t count) {
   unpack(number, k0, k1, count);
-  e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
-    if (onTiles(op.getSchedule()))
-      amxTile(row, number, k0, k1, count);
-    else
-      vectorTile(row, number, k0, k1, count);
-  });
+  TileHeights(op.getSchedule())
+      .forEach(e, op.getRows(), [&](Value row, int64_t rows) {
+        if (onTiles(op.getSchedule()))
+          amxTile(row, rows, number, k0, k1, count);
+        else
+          vectorTile(row, rows, number, k0, k1, count);
+      });
 }
 
 } // namespace

@@ -284,8 +284,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
         // padding behind it.
         Value count = e.sub(lastRow, row);
         if (schedule.getRows() > 1) {
-          Value padded =
-              e.mul(e.ceilDiv(count, schedule.getRows()), schedule.getRows());
+          Value padded = TileHeights(schedule).padded(e, count);
           count = mayBeAlone
                       ? e.select(e.equal(rows, e.index(1)), count, padded)
                       : padded;

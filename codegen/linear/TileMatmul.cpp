@@ -28,6 +28,27 @@ int64_t packedRowStride(int64_t in) {
   return whole % 512 ? whole : whole + 32;
 }
 
+TileHeights::TileHeights(LinearScheduleAttr schedule)
+    : whole(schedule.getRows()) {
+  bool onTiles = schedule.getAtom().getValue().starts_with("amx");
+  // Four rows hide the latency of multiply-adds with two vectors of outputs.
+  few = std::min<int64_t>(onTiles ? AmxTiles::kSide : 4, whole);
+}
+
+Value TileHeights::padded(Emit &e, Value count) const {
+  Value left = e.rem(count, whole);
+  Value taken = e.min(e.mul(e.ceilDiv(left, few), few), e.index(whole));
+  return e.add(e.sub(count, left), taken);
+}
+
+void TileHeights::forEach(Emit &e, Value count,
+                          llvm::function_ref<void(Value, int64_t)> body) const {
+  Value end = e.mul(e.div(count, whole), whole);
+  e.loop(e.index(0), end, whole, [&](Value row) { body(row, whole); });
+  if (few < whole)
+    e.loop(end, count, few, [&](Value row) { body(row, few); });
+}
+
 static int64_t depthOf(WeightType weight, LinearScheduleAttr schedule) {
   // A pass ends at the end of a group of every storage type.
   return llvm::alignTo(std::min(schedule.getBlockK(), weight.getShape()[1]),
@@ -72,7 +93,8 @@ struct Matmul {
   Value bytes, base;                // the weights, and where this one begins
   int64_t in, stride, panel, width; // k's, elements between rows of x, bytes of
                                     // a panel, columns of `into`
-  int64_t rows, panels, depth; // the register tile, and the depth of one pass
+  TileHeights heights;
+  int64_t panels, depth; // of the register tile, and of one pass
   bool manyRegisters;
 
   Matmul(Emit &e, TileMatmulOp op, TargetAttr target, WeightAtOp weight,
@@ -82,7 +104,7 @@ struct Matmul {
         bytes(weight.getWeights()), base(weight.getOffset()),
         in(weight.getType().getShape()[1]), stride(packedRowStride(in)),
         panel(panelBytes(weight.getType().getElement(), in)), width(width),
-        rows(op.getSchedule().getRows()), panels(op.getSchedule().getPanels()),
+        heights(op.getSchedule()), panels(op.getSchedule().getPanels()),
         depth(depthOf(weight.getType(), op.getSchedule())),
         manyRegisters(target.getRegisters() >= 32) {}
 
@@ -102,26 +124,26 @@ struct Matmul {
   /// The k behind the last group of a panel.
   int64_t lastK() { return llvm::alignTo(in, codec.group().depth); }
   bool isOnePass() { return depth >= lastK(); }
-  SmallVector<Value> beginSums(Value row, Value number, Value k0,
+  SmallVector<Value> beginSums(Value row, int64_t rows, Value number, Value k0,
                                int64_t count);
-  void endSums(Value row, Value number, Value k1, int64_t count,
+  void endSums(Value row, int64_t rows, Value number, Value k1, int64_t count,
                ValueRange sums);
   void storeResult(Value row, Value number, ValueRange products);
   void decodePairs(Value number, Value k0, Value k1, int64_t count);
-  void registerTileBf16(Value row, Value panelNumber, Value k0, Value k1,
-                        int64_t count, Value ask);
-  void registerTileAmx(Value row, Value panelNumber, Value k0, Value k1,
-                       int64_t count);
+  void registerTileBf16(Value row, int64_t rows, Value panelNumber, Value k0,
+                        Value k1, int64_t count, Value ask);
+  void registerTileAmx(Value row, int64_t rows, Value panelNumber, Value k0,
+                       Value k1, int64_t count);
   void passOverPanels(Value k0, Value k1, Value first, Value last,
                       int64_t count);
   /// Bytes of a panel for one k; not of the block formats, whose groups are no
   /// smaller than 32.
   int64_t bytesOfK() { return codec.group().bytes / codec.group().depth; }
   void eachTile(Value number, Value last, Value k0, Value k1, int64_t count,
-                llvm::function_ref<void(Value, Value)> body);
+                llvm::function_ref<void(Value, int64_t, Value)> body);
   Value afterwards(Value number, Value last, Value k0, Value k1, int64_t count);
-  void registerTile(Value row, Value panelNumber, Value k0, Value k1,
-                    int64_t count, Value ask);
+  void registerTile(Value row, int64_t rows, Value panelNumber, Value k0,
+                    Value k1, int64_t count, Value ask);
   void oneRow();
   void prefetchLine(Value at);
   void prefetch(Value number, Value from, int64_t count);
@@ -139,12 +161,13 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last,
     if (inBf16()) {
       if (!pairsInPlace())
         decodePairs(number, k0, k1, count);
-      eachTile(number, last, k0, k1, count, [&](Value row, Value ask) {
-        if (onTiles())
-          registerTileAmx(row, number, k0, k1, count);
-        else
-          registerTileBf16(row, number, k0, k1, count, ask);
-      });
+      eachTile(number, last, k0, k1, count,
+               [&](Value row, int64_t rows, Value ask) {
+                 if (onTiles())
+                   registerTileAmx(row, rows, number, k0, k1, count);
+                 else
+                   registerTileBf16(row, rows, number, k0, k1, count, ask);
+               });
       return;
     }
     if (!codec.isPlain()) {
@@ -162,25 +185,24 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last,
         });
       }
     }
-    eachTile(number, last, k0, k1, count, [&](Value row, Value ask) {
-      registerTile(row, number, k0, k1, count, ask);
-    });
+    eachTile(number, last, k0, k1, count,
+             [&](Value row, int64_t rows, Value ask) {
+               registerTile(row, rows, number, k0, k1, count, ask);
+             });
   });
 }
 
-/// Calls body(row, what this tile asks for ahead) for every tile of rows. A
-/// tile asks for one panel, the first few for all. Not for blocks of few bits:
-/// they are read in less time than it takes to ask.
+/// Calls body(row, rows, what this tile asks for ahead) for every tile of rows.
+/// A tile asks for one panel, the first few for all. Not for blocks of few
+/// bits: they are read in less time than it takes to ask.
 void Matmul::eachTile(Value number, Value last, Value k0, Value k1,
                       int64_t count,
-                      llvm::function_ref<void(Value, Value)> body) {
+                      llvm::function_ref<void(Value, int64_t, Value)> body) {
   Value next =
       codec.isQuantised() ? Value() : afterwards(number, last, k0, k1, count);
-  e.loop(e.index(0), op.getRows(), rows, [&](Value row) {
-    body(row,
-         next ? e.add(next,
-                      e.mul(e.min(e.div(row, rows), e.index(count - 1)), panel))
-              : Value());
+  heights.forEach(e, op.getRows(), [&](Value row, int64_t rows) {
+    Value tile = e.min(e.div(row, heights.whole), e.index(count - 1));
+    body(row, rows, next ? e.add(next, e.mul(tile, panel)) : Value());
   });
 }
 
@@ -197,8 +219,8 @@ Value Matmul::afterwards(Value number, Value last, Value k0, Value k1,
 }
 
 /// What the passes before k0 have summed of rows x count products.
-SmallVector<Value> Matmul::beginSums(Value row, Value number, Value k0,
-                                     int64_t count) {
+SmallVector<Value> Matmul::beginSums(Value row, int64_t rows, Value number,
+                                     Value k0, int64_t count) {
   if (isOnePass())
     return SmallVector<Value>(rows * count, e.splat(0));
   Value isFirst = vector::BroadcastOp::create(
@@ -215,8 +237,8 @@ SmallVector<Value> Matmul::beginSums(Value row, Value number, Value k0,
 }
 
 /// Keeps them for the next pass, the epilogue, or as the result.
-void Matmul::endSums(Value row, Value number, Value k1, int64_t count,
-                     ValueRange sums) {
+void Matmul::endSums(Value row, int64_t rows, Value number, Value k1,
+                     int64_t count, ValueRange sums) {
   auto keep = [&] {
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t p = 0; p < count; ++p)
@@ -250,9 +272,9 @@ void Matmul::storeResult(Value row, Value number, ValueRange products) {
 
 /// rows x count accumulators over k0..k1, added to what the passes before have
 /// summed.
-void Matmul::registerTile(Value row, Value number, Value k0, Value k1,
-                          int64_t count, Value ask) {
-  SmallVector<Value> sums = beginSums(row, number, k0, count);
+void Matmul::registerTile(Value row, int64_t rows, Value number, Value k0,
+                          Value k1, int64_t count, Value ask) {
+  SmallVector<Value> sums = beginSums(row, rows, number, k0, count);
   Value scratch;
   if (!codec.isPlain())
     scratch = e.view(op.getScratch(), e.index(0), e.b.getF32Type(),
@@ -276,7 +298,7 @@ void Matmul::registerTile(Value row, Value number, Value k0, Value k1,
     }
     return next;
   });
-  endSums(row, number, k1, count, sums);
+  endSums(row, rows, number, k1, count, sums);
 }
 
 //===--- bf16: pairs of k in one issue, sums in f32 ---===//
@@ -324,9 +346,9 @@ void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
   }
 }
 
-void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1,
-                              int64_t count, Value ask) {
-  SmallVector<Value> sums = beginSums(row, number, k0, count);
+void Matmul::registerTileBf16(Value row, int64_t rows, Value number, Value k0,
+                              Value k1, int64_t count, Value ask) {
+  SmallVector<Value> sums = beginSums(row, rows, number, k0, count);
   VectorBuilder v{e.b, e.loc, kLanes};
   Value memory = pairsInPlace() ? Value() : pairs();
   auto asPairs = [&](Value bits) -> Value {
@@ -352,12 +374,12 @@ void Matmul::registerTileBf16(Value row, Value number, Value k0, Value k1,
     }
     return next;
   });
-  endSums(row, number, k1, count, sums);
+  endSums(row, rows, number, k1, count, sums);
 }
 
 /// Tiles of 16 rows by a panel.
-void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1,
-                             int64_t count) {
+void Matmul::registerTileAmx(Value row, int64_t rows, Value number, Value k0,
+                             Value k1, int64_t count) {
   AmxTiles tiles{e.b, e.loc};
   int64_t tall = rows / AmxTiles::kSide;
   SmallVector<Value> at, sums;
@@ -401,8 +423,7 @@ void Matmul::registerTileAmx(Value row, Value number, Value k0, Value k1,
 /// integers are added in memory.
 void Matmul::zeroProducts() {
   Value count = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
-  Value padded = e.mul(e.ceilDiv(op.getRows(), rows), rows);
-  e.loop(e.index(0), padded, [&](Value row) {
+  e.loop(e.index(0), op.getRows(), [&](Value row) {
     e.loop(e.index(0), count, kPanel, [&](Value column) {
       e.store(e.splat(0), op.getInto(), e.add(e.mul(row, width), column));
     });

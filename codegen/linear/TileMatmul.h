@@ -9,6 +9,18 @@ namespace heed {
 /// Rows of x as tile_rows packs them: the stride in elements.
 int64_t packedRowStride(int64_t in);
 
+/// Rows of a schedule's register tiles: of all but the last, and of those that
+/// take the last few rows of a block, where they fit.
+struct TileHeights {
+  explicit TileHeights(attn::LinearScheduleAttr schedule);
+  int64_t whole, few;
+  /// The rows that are computed for `count`.
+  mlir::Value padded(Emit &e, mlir::Value count) const;
+  /// Calls body(row, height) for the tiles of `count` padded rows.
+  void forEach(Emit &e, mlir::Value count,
+               llvm::function_ref<void(mlir::Value, int64_t)> body) const;
+};
+
 /// Whether the schedule multiplies pairs of bf16: an odd depth has no last pair
 /// and is multiplied in f32. Two rows and more are then bf16, in the place of
 /// f32.
