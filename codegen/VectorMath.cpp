@@ -123,15 +123,30 @@ Value saturatingRational(const VectorBuilder &v, Value x, double limit,
 
 Value exp2NonPositive(OpBuilder &b, Location loc, Value x) {
   VectorBuilder v = builderFor(b, loc, x);
-  Value keep = v.compare(Predicate::OGE, x, v.constant(-126));
-  Value n = v.round(x);
   // Degree 5, error 1.5e-7 with the first coefficient held at 1, so that 2^0
   // = 1.
-  Value p = polynomial(v, v.sub(x, n),
-                       {1.0, 0.6931469440460205, 0.24022120237350464,
-                        0.05550713092088699, 0.009675540961325169,
-                        0.0013276472454890609});
-  return scaleWhere(v, keep, p, n);
+  constexpr double coefficients[] = {1.0,
+                                     0.6931469440460205,
+                                     0.24022120237350464,
+                                     0.05550713092088699,
+                                     0.009675540961325169,
+                                     0.0013276472454890609};
+  if (isWide(v)) {
+    Value keep = v.compare(Predicate::OGE, x, v.constant(-126));
+    Value n = v.round(x);
+    return scaleWhere(v, keep, polynomial(v, v.sub(x, n), coefficients), n);
+  }
+  // Added to 1.5 2^23 a number is rounded, and its last bits are those of n:
+  // they become the exponent. 2^-127 comes out as 0, for its p is 1, and so
+  // does all that is less; what lies between it and 2^-126 is no larger than
+  // that.
+  Value magic = v.constant(0x1.8p23);
+  x = v.max(x, v.constant(-127));
+  Value shifted = v.add(x, magic);
+  Value p = polynomial(v, v.sub(x, v.sub(shifted, magic)), coefficients);
+  Value exponent =
+      arith::ShLIOp::create(b, loc, v.asInt(shifted), v.constantInt(23));
+  return v.asFloat(arith::AddIOp::create(b, loc, v.asInt(p), exponent));
 }
 
 // x - floor(x) and 2^floor(x) are an instruction each, which know -infinity.

@@ -60,18 +60,20 @@ def Attn_TileStartOp : Attn_TileOp<"tile_start", [AllTypesMatch<["m", "mx", "l"]
 }
 
 def Attn_TilePackKeysOp : Attn_TileOp<"tile_pack_keys"> {
-  let summary = "keys, or values for fma_f32, as elements of kp: kp[j, d] = k[from + j, d] for j < count; zero for features past the head";
+  let summary = "keys as elements of kp: kp[j, d] = k[from + j, d] for j < count; zero for features past the head";
   let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$k, Index:$from, Index:$count, Attn_Writes<Attn_KeysMemRef>:$kp, I64Attr:$lanes);
   let assemblyFormat = "$k `[` $from `for` $count `]` `into` $kp `lanes` $lanes attr-dict `:` type($k) `to` type($kp)";
 }
 
 def Attn_TilePackValuesOp : Attn_TileOp<"tile_pack_values"> {
-  let summary = "the values of a block as bf16, as the atom of tile_combine reads them";
+  let summary = "the values of a block, as the atom of tile_combine reads them";
   let description = [{
     For keys j < count, zeros up to the next whole step of the atom. dpbf16: vp[j floordiv 2, 2 d + j mod 2] = v[from + j, d].
     amx_bf16: vp[d, j] = v[from + j, d], rows past the head are not read.
+    fma_f32: panels of w features, one after the other, vp[(d floordiv w) n + j, d mod w] = v[from + j, d] of f32, where vp is
+    [panels n, w]; more than count keys fit in a panel.
   }];
-  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$v, Index:$from, Index:$count, Attn_Writes<Attn_PairsMemRef>:$vp, StrAttr:$atom,
+  let arguments = (ins Attn_Reads<Attn_KeysMemRef>:$v, Index:$from, Index:$count, Attn_Writes<Attn_KeysMemRef>:$vp, StrAttr:$atom,
                        I64Attr:$lanes);
   let assemblyFormat = "$v `[` $from `for` $count `]` `into` $vp `atom` $atom `lanes` $lanes attr-dict `:` type($v) `to` type($vp)";
 }

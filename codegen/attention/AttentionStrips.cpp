@@ -105,14 +105,9 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
     return cast<MemRefType>(keys.getType()).getElementType() == element &&
            !tiling.onTiles();
   };
-  bool packsKeys = !liesThere(k), packsValues = pairs || !liesThere(v);
-  SmallVector<int64_t> sizes = {tiling.keys, head};
-  if (tiling.onTiles())
-    sizes = {static_cast<int64_t>(llvm::alignTo(head, lanes)), tiling.keys};
-  else if (pairs)
-    sizes = {tiling.keys / 2, 2 * head};
+  bool packsKeys = !liesThere(k);
   Value vp =
-      packsValues ? views.scratch(scratch.packedValues, sizes, element) : v;
+      views.scratch(scratch.packedValues, tiling.packedValues(head), element);
   auto overBlocks = [&](Value first, Value last) {
     loopOver(first, last, tiling.keys, [&](Value key) {
       Value end = minimum(add(key, index(tiling.keys)), last), kp = k;
@@ -121,11 +116,8 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
                            element);
         TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
       }
-      if (pairs)
-        TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp, atom,
-                                 lanes);
-      else if (packsValues)
-        TilePackKeysOp::create(b, loc, v, key, sub(end, key), vp, lanes);
+      TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
+                               b.getStringAttr(tiling.atom), lanes);
       overStrips(item, [&](AttentionItem &part, Value strip) {
         // The strip's own keys of the block, from a whole step of the atom.
         auto [lowest, highest] = hull(part);
@@ -144,9 +136,9 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
             emitMask(scores.getMask(), *this, part);
           TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
                                 s.p, tile.keyTile, lanes, ofSoftmax);
-          TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
-                                packsValues ? sub(from, key) : from, count,
-                                s.alpha, s.o, tile.headTile, lanes, atom);
+          TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp, sub(from, key),
+                                count, s.alpha, s.o, tile.headTile, lanes,
+                                atom);
         };
         when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
              [&] {

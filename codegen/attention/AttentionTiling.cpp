@@ -57,8 +57,9 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
                static_cast<int64_t>(
                    llvm::alignTo(schedule.getKeys(), schedule.getKeyTile()))};
   tiling.keys = largest.keys;
-  // More strips pack less, fewer leave more tiles to share among threads.
-  if (pairs || hasBf16({op.getK(), op.getV()}))
+  // More strips pack less, fewer leave more tiles to share among threads. A
+  // narrow tile has too few rows for keys and values that come from afar.
+  if (pairs || hasBf16({op.getK(), op.getV()}) || target.getRegisters() < 32)
     tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
@@ -84,6 +85,16 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
          /*keysInLanes=*/true});
   }
   return tiling;
+}
+
+SmallVector<int64_t> AttentionTiling::packedValues(int64_t head) const {
+  if (onTiles())
+    return {static_cast<int64_t>(llvm::alignTo(head, lanes)), keys};
+  if (inPairs())
+    return {keys / 2, 2 * head};
+  // A key more than a block has: a panel is written a little further.
+  int64_t width = tiles.front().headTile;
+  return {llvm::divideCeilSigned(head, width) * (keys + 1), width};
 }
 
 ArrayRef<AttentionTile> AttentionTiling::rowTiles() const {
@@ -134,7 +145,12 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   bytes = tiling.strips * strip;
   scores = take(scoreBytes);
   packedKeys = take(packedBytes * tiling.depth);
-  packedValues = take(packedBytes * llvm::alignTo(head, 16));
+  int64_t values = 0;
+  if (tiling.isPacked())
+    values = llvm::product_of(tiling.packedValues(head)) * element;
+  // A tile of AMX is written whole, a panel a vector further.
+  packedValues = take(std::max<int64_t>(values + tiling.lanes * element,
+                                        packedBytes * llvm::alignTo(head, 16)));
   alpha = take(rows);
   ranges = take((loops + 1) * 2 * 8);
   spans = bytes;

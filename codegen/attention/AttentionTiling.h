@@ -34,6 +34,8 @@ struct AttentionTiling {
   bool inPairs() const { return atom != "fma_f32"; }
   bool isPacked() const { return strips > 1; }
   bool onTiles() const { return atom.starts_with("amx"); }
+  /// The shape of a block's values as the atom reads them (tile_pack_values).
+  llvm::SmallVector<int64_t> packedValues(int64_t head) const;
   /// The tiles that keep rows in lanes, and those for few rows.
   llvm::ArrayRef<AttentionTile> rowTiles() const;
   llvm::ArrayRef<AttentionTile> fewTiles() const {

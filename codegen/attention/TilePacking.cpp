@@ -1,6 +1,7 @@
 //===- TilePacking.cpp - Keys and values of a block as the atoms read them ===//
 #include "codegen/Pairs.h"
 #include "codegen/attention/TileAmx.h"
+#include "codegen/attention/ValuePanels.h"
 
 using namespace mlir;
 
@@ -30,6 +31,30 @@ static void packAsF32(TilePackKeysOp op, const TileCode &c) {
     for (int64_t d = 0; d < head; d += part.lanes) {
       Value at = c.index(std::min(d, head - part.lanes));
       part.store(part.loadAsF32(op.getK(), {row, at}), op.getKp(), {key, at});
+    }
+    return TileCode::Values();
+  });
+}
+
+/// Values in panels of f32. A panel is copied a vector of whole words at a
+/// time: what it writes too much is overwritten by the next key, or lies behind
+/// the last one.
+static void packPanels(TilePackValuesOp op, const TileCode &c) {
+  int64_t head = op.getV().getType().getDimSize(1);
+  ValuePanels panels(c, op.getVp(), head);
+  int64_t width = panels.width;
+  auto copied = static_cast<int64_t>(llvm::PowerOf2Ceil(width));
+  c.loop(c.index(0), op.getCount(), 1, {}, [&](Value key, ValueRange) {
+    Value row = c.addIndex(op.getFrom(), key),
+          later = c.addIndex(row, panels.keys);
+    for (int64_t d = 0; d < head; d += c.lineOf(op.getV()))
+      c.prefetch(op.getV(), {later, c.index(d)});
+    for (int64_t d = 0; d < head; d += width) {
+      int64_t length = d + copied <= head ? copied : std::min(width, head - d);
+      TileCode part(c.b, c.loc, length);
+      Value values = part.loadAsF32(op.getV(), {row, c.index(d)});
+      Value to = c.addIndex(key, d / width * panels.keys);
+      part.store(values, op.getVp(), {to, c.index(0)});
     }
     return TileCode::Values();
   });
@@ -113,6 +138,8 @@ void lowerTile(TilePackValuesOp op, OpBuilder &b) {
   TileCode c(b, op.getLoc(), op.getLanes());
   if (op.getAtom() == kAmx)
     amxPackValues(op, c);
+  else if (op.getVp().getType().getElementType().isF32())
+    packPanels(op, c);
   else
     packPairs(op, c);
 }

@@ -10,6 +10,8 @@
 #include "codegen/attention/LaneRegion.h"
 #include "codegen/attention/TileAmx.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
 #include <limits>
 
 using namespace mlir;
@@ -30,6 +32,7 @@ public:
   LogicalResult build() {
     if (failed(prepareRules()) || failed(lines.fill()))
       return failure();
+    highest = c.constant(std::numeric_limits<float>::infinity());
     lowest = c.constant(-std::numeric_limits<float>::infinity());
     if (onTiles)
       amxScores(op, c);
@@ -142,9 +145,11 @@ private:
       }
       auto masked = [&] {
         TileCode::Values allowed;
-        for (int64_t v = 0; v < vectors; ++v)
-          allowed.push_back(
-              c.select(rule(masks[v], {position}), scores[v], lowest));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value is = rule(masks[v], {position});
+          allowed.push_back(c.lanes < 16 ? atMost(scores[v], is)
+                                         : c.select(is, scores[v], lowest));
+        }
         return allowed;
       };
       if (!masks.empty() && maps.empty())
@@ -159,6 +164,17 @@ private:
       }
       return result;
     });
+  }
+
+  /// The score where the pair is allowed. Of a select LLVM makes a masked
+  /// store, which without AVX-512 is several dozen instructions inside the
+  /// processor. No number is at most the bound.
+  Value atMost(Value score, Value allowed) {
+    Value bound = c.select(allowed, highest, lowest);
+    auto name = c.b.getStringAttr("llvm.x86.avx.min.ps.256");
+    return LLVM::CallIntrinsicOp::create(c.b, c.loc, c.f32(), name,
+                                         ValueRange{score, bound})
+        .getResult(0);
   }
 
   TileCode::Values either(Value condition,
@@ -256,19 +272,16 @@ private:
     return rows;
   }
 
-  /// The sums over the features from `begin` to `end`. Each feature asks for a
-  /// line of the keys one block later.
+  /// The sums over the features from `begin` to `end`.
   TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
-    int64_t block = op.getS().getType().getDimSize(0);
     TileCode::Values rows = rowsOf(keys),
                      zeros(keys.size() * vectors, c.constant(0));
-    Value later = c.addIndex(rows[0], block);
     Value length = c.subIndex(end, begin);
     return c.loop(c.index(0), length, 1, zeros, [&](Value i, ValueRange sums) {
       TileCode::Values q, next;
       Value d = c.addIndex(begin, i);
       if (!c.isBlock(op.getK()))
-        c.prefetch(op.getK(), {c.addIndex(later, c.remIndex(i, keyTile)), d});
+        prefetch(rows[0], d);
       for (int64_t v = 0; v < vectors; ++v)
         q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
       for (auto [k, row] : llvm::enumerate(rows)) {
@@ -278,6 +291,16 @@ private:
       }
       return next;
     });
+  }
+
+  /// Each feature asks for a line of the keys one block later, all of them for
+  /// as many keys as a line has elements.
+  void prefetch(Value row, Value d) {
+    int64_t block = op.getS().getType().getDimSize(0);
+    Value element = c.mulIndex(d, c.lineOf(op.getK()));
+    c.prefetch(op.getK(),
+               {c.addIndex(c.addIndex(row, block), c.divIndex(element, depth)),
+                c.remIndex(element, depth)});
   }
 
   //===--- bf16 ---===//
@@ -347,7 +370,7 @@ private:
   int64_t keyTile, depth, vectors;
   DistanceLines lines;
   SmallVector<LaneRegion> maps, masks;
-  Value lowest, begins;
+  Value highest, lowest, begins;
   bool failedRule = false;
 };
 } // namespace

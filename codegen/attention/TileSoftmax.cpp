@@ -2,6 +2,7 @@
 #include "codegen/Pairs.h"
 #include "codegen/VectorMath.h"
 #include "codegen/attention/TileAmx.h"
+#include "codegen/attention/ValuePanels.h"
 
 #include <limits>
 
@@ -61,23 +62,22 @@ static void storePairs(TileSoftmaxOp op, const TileCode &c, Value key,
     }
 }
 
-void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
-  TileCode c(b, op.getLoc(), op.getLanes());
-  int64_t vectors = op.getM().getType().getDimSize(0) / c.lanes,
-          keyTile = op.getKeyTile();
+/// The softmax of the rows in the vectors that begin at `columns`.
+static void softmaxOf(TileSoftmaxOp op, const TileCode &c,
+                      ArrayRef<Value> columns) {
+  int64_t vectors = columns.size(), keyTile = op.getKeyTile();
   // Several keys at once hide the latency of the polynomial.
   int64_t unroll = keyTile % 4 == 0 ? 4 : keyTile % 2 == 0 ? 2 : 1;
   TileCode::Values alpha, maxima, zeros(vectors, c.constant(0));
   Value scale;
   if (op.getScale())
     scale = c.constant(op.getScale()->convertToDouble());
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value at = c.index(v * c.lanes);
+  for (auto [v, at] : llvm::enumerate(columns)) {
     maxima.push_back(c.load(op.getMx(), at));
     Value grown = c.sub(c.load(op.getM(), at), maxima[v]);
     if (scale)
       grown = c.mul(grown, scale);
-    alpha.push_back(vecmath::exp2NonPositive(b, c.loc, grown));
+    alpha.push_back(vecmath::exp2NonPositive(c.b, c.loc, grown));
     c.store(alpha[v], op.getAlpha(), at);
     c.store(maxima[v], op.getM(), at);
     if (scale) // of one fma with a score
@@ -96,15 +96,14 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
                          turn(2 * vectors), weights;
         for (int64_t k = 0; k < unroll; ++k) {
           Value row = c.addIndex(key, k);
-          for (int64_t v = 0; v < vectors; ++v) {
-            Value at = c.index(v * c.lanes);
+          for (auto [v, at] : llvm::enumerate(columns)) {
             Value s = c.load(op.getS(), {row, at});
             Value x = scale ? c.fma(s, scale, maxima[v]) : c.sub(s, maxima[v]);
             if (op.getP()) {
-              weights.push_back(vecmath::exp2NonPositiveCoarse(b, c.loc, x));
+              weights.push_back(vecmath::exp2NonPositiveCoarse(c.b, c.loc, x));
               continue;
             }
-            Value weight = vecmath::exp2NonPositive(b, c.loc, x);
+            Value weight = vecmath::exp2NonPositive(c.b, c.loc, x);
             c.store(weight, op.getS(), {row, at});
             Value &sum = turn[k % 2 * vectors + v];
             sum = sum ? c.add(sum, weight) : weight;
@@ -118,10 +117,25 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
       });
   for (int64_t v = 0; !op.getP() && v < vectors; ++v)
     sums[v] = c.add(sums[v], sums[vectors + v]);
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value at = c.index(v * c.lanes);
+  for (auto [v, at] : llvm::enumerate(columns))
     c.store(c.fma(c.load(op.getL(), at), alpha[v], sums[v]), op.getL(), at);
+}
+
+void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
+  TileCode c(b, op.getLoc(), op.getLanes());
+  int64_t rows = op.getM().getType().getDimSize(0);
+  // 16 registers hold the constants and one vector's sums.
+  if (c.lanes < 16) {
+    c.loop(c.index(0), c.index(rows), c.lanes, {}, [&](Value at, ValueRange) {
+      softmaxOf(op, c, at);
+      return TileCode::Values();
+    });
+    return;
   }
+  TileCode::Values columns;
+  for (int64_t at = 0; at < rows; at += c.lanes)
+    columns.push_back(c.index(at));
+  softmaxOf(op, c, columns);
 }
 
 /// Whether all rows forget what was summed before this block.
@@ -146,8 +160,18 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
           block = op.getP().getType().getDimSize(0);
   Value later = c.addIndex(op.getFrom(), block);
   TileCode::Values zeros(features * vectors, c.constant(0)), columns;
-  for (int64_t f = 0; f < features; ++f)
+  // Where the features of key `from` lie.
+  SmallVector<std::pair<Value, Value>> values;
+  for (int64_t f = 0; f < features; ++f) {
     columns.push_back(c.addIndex(d, f));
+    values.push_back({op.getFrom(), columns[f]});
+    if (!c.isBlock(op.getV()))
+      continue;
+    int64_t head = op.getO().getType().getDimSize(0);
+    auto [first, column] =
+        ValuePanels(c, op.getV(), head).at(d, f, op.getHeadTile());
+    values[f] = {c.addIndex(first, op.getFrom()), column};
+  }
   c.loop(c.index(0), op.getCount(), chain, {}, [&](Value first, ValueRange) {
     Value end = c.minIndex(c.addIndex(first, chain), op.getCount());
     TileCode::Values sums =
@@ -155,12 +179,12 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
           TileCode::Values weights, next;
           for (int64_t v = 0; v < vectors; ++v)
             weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
-          Value row = c.addIndex(op.getFrom(), key);
           if (!c.isBlock(op.getV()))
             c.prefetch(op.getV(), {c.addIndex(later, key), d});
           for (int64_t f = 0; f < features; ++f) {
-            Value element =
-                c.broadcast(c.loadScalar(op.getV(), {row, columns[f]}));
+            auto [first, column] = values[f];
+            Value element = c.broadcast(
+                c.loadScalar(op.getV(), {c.addIndex(first, key), column}));
             for (int64_t v = 0; v < vectors; ++v)
               next.push_back(
                   c.fma(element, weights[v], carried[f * vectors + v]));

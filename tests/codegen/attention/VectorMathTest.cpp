@@ -155,8 +155,15 @@ TEST_CASE("vector functions at the ends of their range", "[vecmath]") {
     };
     check("exp2", {0, 1, -1, -126, -126.01f, -inf, 128, inf, 10},
           {1, 2, .5f, 0x1p-126f, 0, 0, inf, inf, 1024});
-    check("exp2_non_positive", {0, -1, -126, -126.5f, -1e30f, -inf, -3e38f},
+    check("exp2_non_positive", {0, -1, -126, -127, -1e30f, -inf, -3e38f},
           {1, .5f, 0x1p-126f, 0, 0, 0, 0});
+    std::vector<float> low = {-126.01f, -126.49f, -126.5f, -126.51f, -126.99f},
+                       tiny(16);
+    low.resize(16, -1);
+    compiled->call("exp2_non_positive",
+                   {Argument::of(low), Argument::of(tiny)});
+    for (size_t i = 0; i < 5; ++i)
+      CHECK((tiny[i] >= 0 && tiny[i] <= 0x1p-126f));
     check("exp", {0, -88, -1e30f, -inf, 89, inf}, {1, 0, 0, 0, inf, inf});
     check("log", {1, 0, inf}, {0, -inf, inf});
     for (const char *name : {"tanh", "tanh_of_scores"})
