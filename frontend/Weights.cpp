@@ -133,12 +133,6 @@ static std::optional<attn::WeightElement> elementOf(ElementType type) {
   return attn::symbolizeWeightElement(elementTypeName(type));
 }
 
-static bool isQuantised(attn::WeightElement element) {
-  return element != attn::WeightElement::F32 &&
-         element != attn::WeightElement::F16 &&
-         element != attn::WeightElement::BF16;
-}
-
 /// Applies the steps to the shape; gives the attributes and the symbol's tail.
 static bool applySteps(const WeightExpr &parsed, attn::WeightElement element,
                        SmallVectorImpl<int64_t> &shape,

@@ -18,6 +18,11 @@
 #include "ir/AttnEnums.h.inc"
 #include "ir/AttnInterfaces.h.inc"
 
+namespace heed::attn {
+/// Weights of blocks: 32 integers along a row share a scale.
+bool isQuantised(WeightElement element);
+} // namespace heed::attn
+
 #define GET_ATTRDEF_CLASSES
 #include "ir/AttnAttrs.h.inc"
 

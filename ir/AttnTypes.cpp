@@ -17,6 +17,20 @@ void AttnDialect::registerTypes() {
       >();
 }
 
+bool heed::attn::isQuantised(WeightElement element) {
+  switch (element) {
+  case WeightElement::F32:
+  case WeightElement::F16:
+  case WeightElement::BF16:
+    return false;
+  case WeightElement::Q8_0:
+  case WeightElement::Q4_0:
+  case WeightElement::Q4_1:
+    return true;
+  }
+  llvm_unreachable("all storage types are named above");
+}
+
 Type RaggedType::parse(AsmParser &parser) {
   std::string axis;
   if (parser.parseLess() || parser.parseKeywordOrString(&axis) ||

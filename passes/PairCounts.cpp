@@ -19,10 +19,11 @@ static int64_t keyTileOf(AttentionOp op) {
   return schedule ? schedule.getKeyTile() : kUsualKeyTile;
 }
 
-/// Pairs that each query tile visits where the kernel asks of each tile of keys
-/// whether the mask needs it.
-static llvm::SmallVector<int64_t> askedPairs(AttentionOp op, int64_t queries,
-                                             int64_t keys, int64_t tileQueries,
+/// Pairs that each query tile of rows [first, last) visits where the kernel
+/// asks of each tile of keys whether the mask needs it.
+static llvm::SmallVector<int64_t> askedPairs(AttentionOp op, int64_t first,
+                                             int64_t last, int64_t keys,
+                                             int64_t tileQueries,
                                              llvm::ArrayRef<int64_t> symbols) {
   int64_t keyTile = keyTileOf(op);
   llvm::SmallVector<std::optional<KnownArithmetic::Value>> known;
@@ -33,8 +34,8 @@ static llvm::SmallVector<int64_t> askedPairs(AttentionOp op, int64_t queries,
   KnownArithmetic arithmetic;
   TileTest<KnownArithmetic> test(arithmetic, op.getMask(), known);
   llvm::SmallVector<int64_t> work;
-  for (int64_t q = 0; q < queries; q += tileQueries) {
-    int64_t end = std::min(q + tileQueries, queries), visited = 0;
+  for (int64_t q = first; q < last; q += tileQueries) {
+    int64_t end = std::min(q + tileQueries, last), visited = 0;
     llvm::SmallVector<int64_t> values = {q, end, keys};
     llvm::append_range(values, symbols);
     auto mayMeet = [&](int64_t k0, int64_t k1) {
@@ -70,9 +71,10 @@ static int64_t headsOf(AttentionOp op) {
   return std::max<int64_t>(1, axisSize(op.getQ().getType(), axis::Heads));
 }
 
-std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
-                                     int64_t queries, int64_t keys,
-                                     int64_t tileQueries, int64_t head) {
+/// The values of the mask's symbols for a head; nullopt where a bound of the
+/// loops is looked up when it runs.
+static std::optional<llvm::SmallVector<int64_t>>
+symbolsOf(AttentionOp op, int64_t queries, int64_t keys, int64_t head) {
   llvm::SmallVector<int64_t> symbols;
   for (auto [symbol, values] :
        llvm::zip(op.getMask().getSymbols(), valuesByHead(op, op.getMask()))) {
@@ -87,27 +89,66 @@ std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
                         : name == "kv_len" ? keys
                                            : 0);
   }
+  return symbols;
+}
+
+/// Of rows [first, last).
+static llvm::SmallVector<int64_t>
+visitedPairs(AttentionOp op, MaskFacts &facts, int64_t first, int64_t last,
+             int64_t keys, int64_t tileQueries,
+             llvm::ArrayRef<int64_t> symbols) {
+  return asksTiles(op.getMask(), op.getTileBoundsAttr(), keyTileOf(op))
+             ? askedPairs(op, first, last, keys, tileQueries, symbols)
+             : masks::visitedPairs(facts.tileBounds(), first, last - first,
+                                   tileQueries, keys, symbols);
+}
+
+static int64_t sumOf(llvm::ArrayRef<int64_t> numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), int64_t(0));
+}
+
+std::optional<PairCounts> countPairs(AttentionOp op, MaskFacts &facts,
+                                     int64_t queries, int64_t keys,
+                                     int64_t tileQueries, int64_t head) {
+  auto symbols = symbolsOf(op, queries, keys, head);
+  if (!symbols)
+    return std::nullopt;
   llvm::SmallVector<int64_t> lengths = {queries, keys};
-  llvm::append_range(lengths, symbols);
-  bool asks = asksTiles(op.getMask(), op.getTileBoundsAttr(), keyTileOf(op));
+  llvm::append_range(lengths, *symbols);
   PairCounts pairs;
-  pairs.visited = asks ? askedPairs(op, queries, keys, tileQueries, symbols)
-                       : masks::visitedPairs(facts.tileBounds(), 0, queries,
-                                             tileQueries, keys, symbols);
-  int64_t visited =
-      std::accumulate(pairs.visited.begin(), pairs.visited.end(), int64_t(0));
+  pairs.visited =
+      visitedPairs(op, facts, 0, queries, keys, tileQueries, *symbols);
   int64_t heads = variesByHead(op) ? headsOf(op) : 1;
   if (facts.count().exact) {
     pairs.allowed = facts.count().evaluate(lengths);
   } else if (queries <= mostPairs / heads / std::max<int64_t>(keys, 1)) {
     pairs.allowed = masks::countEachPair(facts.withoutTables().atMost(),
-                                         queries, keys, symbols);
+                                         queries, keys, *symbols);
     pairs.atMost = !facts.restIsExact();
   } else {
     // What is allowed is visited as well.
-    pairs.allowed = std::min(facts.count().evaluate(lengths), visited);
+    pairs.allowed =
+        std::min(facts.count().evaluate(lengths), sumOf(pairs.visited));
     pairs.atMost = true;
   }
+  return pairs;
+}
+
+std::optional<PairCounts> countPairsBehind(AttentionOp op, MaskFacts &facts,
+                                           int64_t past, int64_t queries,
+                                           int64_t tileQueries, int64_t head) {
+  int64_t last = past + queries;
+  auto all = countPairs(op, facts, last, last, tileQueries, head);
+  auto before = countPairs(op, facts, past, past, tileQueries, head);
+  if (!all || !before)
+    return std::nullopt;
+  PairCounts pairs;
+  pairs.visited = visitedPairs(op, facts, past, last, last, tileQueries,
+                               *symbolsOf(op, last, last, head));
+  // A difference of upper bounds is none.
+  pairs.atMost = all->atMost || before->atMost;
+  pairs.allowed =
+      pairs.atMost ? sumOf(pairs.visited) : all->allowed - before->allowed;
   return pairs;
 }
 

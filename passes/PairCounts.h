@@ -22,6 +22,13 @@ std::optional<PairCounts> countPairs(attn::AttentionOp op, MaskFacts &facts,
                                      int64_t queries, int64_t keys,
                                      int64_t tileQueries, int64_t head = 0);
 
+/// Of `queries` rows of a sequence of which a cache holds `past`; its rows see
+/// none that come later.
+std::optional<PairCounts> countPairsBehind(attn::AttentionOp op,
+                                           MaskFacts &facts, int64_t past,
+                                           int64_t queries, int64_t tileQueries,
+                                           int64_t head = 0);
+
 /// Of all heads, one after the other.
 std::optional<PairCounts> countPairsOfHeads(attn::AttentionOp op,
                                             MaskFacts &facts, int64_t queries,

@@ -46,7 +46,7 @@ struct Schedule : impl::ScheduleBase<Schedule> {
       return signalPassFailure();
     }
     if (!file.empty()) {
-      FailureOr<DictionaryAttr> read = readScheduleFile(&getContext(), file);
+      FailureOr<ScheduleFile> read = readScheduleFile(&getContext(), file);
       if (failed(read))
         return signalPassFailure();
       given = *read;
@@ -59,10 +59,10 @@ struct Schedule : impl::ScheduleBase<Schedule> {
       else
         schedule(cast<FusedLinearOp>(op), name);
     });
-    for (NamedAttribute entry :
-         given ? given.getValue() : ArrayRef<NamedAttribute>())
-      if (!names.contains(entry.getName()))
-        refuse(entry.getName(), "the model has no op of this name");
+    if (given.schedules)
+      for (NamedAttribute entry : given.schedules)
+        if (!names.contains(entry.getName()))
+          refuse(entry.getName(), "the model has no op of this name");
     if (bad)
       signalPassFailure();
   }
@@ -114,7 +114,7 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   /// Takes the file's schedule for this op; true when it has one.
   template <typename T> bool override(StringRef name, T &chosen) {
-    Attribute entry = given ? given.get(name) : Attribute();
+    Attribute entry = given.schedules ? given.schedules.get(name) : Attribute();
     if (!entry)
       return false;
     auto schedule = dyn_cast<T>(entry);
@@ -128,14 +128,13 @@ struct Schedule : impl::ScheduleBase<Schedule> {
   }
 
   void refuse(StringRef name, const Twine &why) {
-    emitError(FileLineColLoc::get(&getContext(), file, 0, 0))
-        << "schedule `" << name << "`: " << why;
+    emitError(given.placeOf(name)) << "schedule `" << name << "`: " << why;
     bad = true;
   }
 
   TargetAttr target;
   AtomAttr atom;
-  DictionaryAttr given;
+  ScheduleFile given; // nothing where there is no file
   bool bad = false;
 };
 } // namespace

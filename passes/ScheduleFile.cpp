@@ -26,8 +26,58 @@ void forEachScheduled(ModuleOp module,
   }
 }
 
-FailureOr<DictionaryAttr> readScheduleFile(MLIRContext *context,
-                                           StringRef path) {
+/// Where the names of a dictionary stand, which MLIR's parser has read and does
+/// not say. A name is quoted or bare, behind the first brace or a comma between
+/// entries.
+static llvm::StringMap<Location> placesOfNames(MLIRContext *context,
+                                               StringRef path, StringRef text) {
+  llvm::StringMap<Location> places;
+  unsigned line = 1, depth = 0;
+  size_t lineBegins = 0;
+  bool nameFollows = false;
+  for (size_t at = 0, next; at < text.size(); at = next) {
+    next = at + 1;
+    bool quoted = text[at] == '"';
+    if (text[at] == '\n') {
+      ++line;
+      lineBegins = next;
+    } else if (text.substr(at).starts_with("//")) {
+      next = std::min(text.find('\n', at), text.size());
+    } else if (quoted || llvm::isAlnum(text[at]) || text[at] == '_') {
+      if (quoted)
+        while (next < text.size() && text[next] != '"')
+          next += text[next] == '\\' ? 2 : 1;
+      else
+        next = text.find_if_not(
+            [](char c) {
+              return llvm::isAlnum(c) || StringRef("_$.").contains(c);
+            },
+            at);
+      next = std::min(next, text.size());
+      if (nameFollows)
+        places.try_emplace(
+            text.slice(at + quoted, next),
+            FileLineColLoc::get(context, path, line, at - lineBegins + 1));
+      nameFollows = false;
+      next += quoted;
+    } else if (StringRef("{[(<").contains(text[at])) {
+      nameFollows = ++depth == 1;
+    } else if (StringRef("}])>").contains(text[at])) {
+      --depth;
+    } else if (text[at] == ',') {
+      nameFollows = depth == 1;
+    }
+  }
+  return places;
+}
+
+Location ScheduleFile::placeOf(StringRef name) const {
+  auto found = places.find(name);
+  return found == places.end() ? UnknownLoc::get(schedules.getContext())
+                               : found->second;
+}
+
+FailureOr<ScheduleFile> readScheduleFile(MLIRContext *context, StringRef path) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!file) {
     emitError(FileLineColLoc::get(context, path, 0, 0))
@@ -54,7 +104,8 @@ FailureOr<DictionaryAttr> readScheduleFile(MLIRContext *context,
       module ? (*module)->getAttrOfType<DictionaryAttr>("attn.schedules")
              : DictionaryAttr();
   if (schedules)
-    return schedules;
+    return ScheduleFile{schedules,
+                        placesOfNames(context, path, (*file)->getBuffer())};
   if (errors.empty())
     errors.emplace_back(FileLineColLoc::get(context, path, 1, 1),
                         "this is another attribute");

@@ -14,6 +14,7 @@
 #include "ir/Attn.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace heed {
 
@@ -23,9 +24,17 @@ void forEachScheduled(
     mlir::ModuleOp module,
     llvm::function_ref<void(mlir::Operation *, llvm::StringRef)> visit);
 
+/// What a schedule file says, and where.
+struct ScheduleFile {
+  mlir::DictionaryAttr schedules;
+  llvm::StringMap<mlir::Location> places; // of the names
+
+  mlir::Location placeOf(llvm::StringRef name) const;
+};
+
 /// Reads the file; what is wrong with it is emitted as an error at its line.
-mlir::FailureOr<mlir::DictionaryAttr>
-readScheduleFile(mlir::MLIRContext *context, llvm::StringRef path);
+mlir::FailureOr<ScheduleFile> readScheduleFile(mlir::MLIRContext *context,
+                                               llvm::StringRef path);
 
 /// The schedules of all ops of a module, as a file.
 void writeScheduleFile(mlir::ModuleOp module, llvm::raw_ostream &os);

@@ -72,12 +72,6 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
 // Linears
 //===----------------------------------------------------------------------===//
 
-/// Formats of blocks of integers.
-static bool isBlocks(WeightElement element) {
-  return element == WeightElement::Q8_0 || element == WeightElement::Q4_0 ||
-         element == WeightElement::Q4_1;
-}
-
 LinearShape shapeOf(FusedLinearOp linear) {
   LinearShape shape;
   shape.weights = linear.getWeights().size();
@@ -88,7 +82,7 @@ LinearShape shapeOf(FusedLinearOp linear) {
     WeightElement element = cast<WeightType>(weight.getType()).getElement();
     shape.inF32 &= element == WeightElement::F32;
     shape.inBf16 &= element == WeightElement::BF16;
-    shape.inIntegers &= isBlocks(element);
+    shape.inIntegers &= isQuantised(element);
     shape.someOf8Bits |= element == WeightElement::Q8_0;
     shape.someWithOffsets |= element == WeightElement::Q4_1;
     shape.panels =

@@ -7,8 +7,8 @@
 #include "runtime/support/Text.h"
 
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/StringSet.h"
 
-#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -71,9 +71,6 @@ private:
     if (Status read = reader.row(row, line); !read)
       return read;
     for (int64_t k = 0; k < in; ++k) {
-      if (!std::isfinite(line[k]))
-        return Error{concat(label, " holds a value that is not finite at [",
-                            row, ", ", k, "]")};
       if (element == WeightElement::F32) {
         std::memcpy(&bytes[(k * kPanel + lane) * 4], &line[k], 4);
         continue;
@@ -99,12 +96,7 @@ private:
                             block * (scales + payload);
       uint8_t *to = &bytes[block * group.bytes];
       for (int64_t s = 0; s < scales / 2; ++s) {
-        uint16_t bits;
-        std::memcpy(&bits, from + 2 * s, 2);
-        if ((bits & 0x7c00) == 0x7c00)
-          return Error{concat(label, " has a scale that is not finite in row ",
-                              row, ", block ", block)};
-        std::memcpy(to + 32 * s + 2 * lane, &bits, 2);
+        std::memcpy(to + 32 * s + 2 * lane, from + 2 * s, 2);
       }
       // Nibble k of a block is low in byte k, or high in byte k - 16: the same
       // bytes, four to a lane.
@@ -125,14 +117,39 @@ private:
 
 } // namespace
 
+static std::string labelOf(DeclareOp declare, const WeightSource *source) {
+  return concat(source ? source->path() + ": " : "", "weight ",
+                inQuotes(declare.getSource().str()));
+}
+
+Status checkWeights(ModuleOp module, const WeightSource &source) {
+  llvm::StringSet<> seen;
+  for (auto declare : module.getOps<DeclareOp>()) {
+    std::optional<TensorView> tensor = source.find(declare.getSource().str());
+    if (!tensor || !seen.insert(declare.getSource()).second)
+      continue;
+    std::optional<uint64_t> found = firstNonFinite(tensor->type, tensor->bytes);
+    if (!found)
+      continue;
+    uint64_t columns = tensor->shape.empty() ? 1 : tensor->shape.back(),
+             row = *found / columns, column = *found % columns;
+    std::string label = labelOf(declare, &source);
+    if (isQuantised(declare.getType().getElement()))
+      return Error{concat(label, " has a scale that is not finite in row ", row,
+                          ", block ", column / blockElements(tensor->type))};
+    return Error{concat(label, " holds a value that is not finite at [", row,
+                        ", ", column, "]")};
+  }
+  return {};
+}
+
 Status packWeights(ModuleOp module, const WeightSource *source,
                    const PackSink &sink, const PackProgress &progress) {
   int64_t done = 0, total = 0;
   for (auto declare : module.getOps<DeclareOp>())
     total = llvm::alignTo(total + packedBytes(declare.getType()), 64);
   for (auto declare : module.getOps<DeclareOp>()) {
-    std::string label = concat(source ? source->path() + ": " : "", "weight ",
-                               inQuotes(declare.getSource().str()));
+    std::string label = labelOf(declare, source);
     Result<WeightReader> reader = WeightReader::open(declare, source);
     if (!reader)
       return reader.error();
@@ -158,9 +175,6 @@ Status packWeights(ModuleOp module, const WeightSource *source,
       for (int64_t row = 0; row < rows; ++row) {
         if (Status read = reader->row(row, line); !read)
           return read;
-        for (float value : line)
-          if (!std::isfinite(value))
-            return Error{concat(label, " holds a value that is not finite")};
         if (Status written =
                 write({reinterpret_cast<const uint8_t *>(line.data()),
                        line.size() * 4});

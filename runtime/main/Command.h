@@ -2,18 +2,10 @@
 #pragma once
 
 #include "runtime/main/Arguments.h"
+#include "runtime/main/Exit.h"
 #include "runtime/step/Session.h"
 
 namespace heed {
-
-/// Exit codes, the same in every command.
-enum Exit : int {
-  ExitGood = 0,
-  ExitInput = 1,         // the input is wrong
-  ExitUsage = 2,         // the command line is wrong
-  ExitMachine = 3,       // a fault of the machine: CPU, memory, disk
-  ExitInterrupted = 130, // Ctrl-C, as shells count it
-};
 
 /// What a command works with.
 struct CommandContext {
@@ -29,6 +21,9 @@ struct CommandContext {
   int fail(const Error &error) const;
   /// The same for a wrong command line, with a pointer to the help.
   int failUsage(const std::string &text) const;
+  /// Writes all that a command has to say to the standard output; its exit
+  /// code.
+  int print(std::string_view text) const;
 };
 
 struct Command {

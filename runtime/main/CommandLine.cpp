@@ -1,5 +1,6 @@
 //===- CommandLine.cpp - From words to a command --------------------------===//
 #include "runtime/main/Command.h"
+#include "runtime/main/StandardOutput.h"
 #include "runtime/support/NearestName.h"
 #include "runtime/support/Text.h"
 
@@ -88,6 +89,14 @@ int CommandContext::failUsage(const std::string &text) const {
   std::fprintf(stderr, "error: %s\nsee %s %s --help\n", text.c_str(),
                program.c_str(), command->name);
   return ExitUsage;
+}
+
+int CommandContext::print(std::string_view text) const {
+  StandardOutput output;
+  Status written = output.write(text);
+  if (written)
+    written = output.flush();
+  return written ? ExitGood : fail(written.error());
 }
 
 std::unique_ptr<Model> CommandContext::open(int &exit) const {

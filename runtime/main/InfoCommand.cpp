@@ -125,11 +125,7 @@ static int run(CommandContext &context) {
       return context.fail(intact.error());
     facts.text("weights_checksum", "good");
   }
-  StandardOutput output;
-  Status written = output.write(facts.take());
-  if (written)
-    written = output.flush();
-  return written ? ExitGood : context.fail(written.error());
+  return context.print(facts.take());
 }
 
 static constexpr Flag flags[] = {

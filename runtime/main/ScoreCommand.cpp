@@ -54,8 +54,7 @@ static int run(CommandContext &context) {
     return ExitInterrupted;
   double bits = scored->loss / std::log(2.0);
   double bytes = static_cast<double>(text->size());
-  StandardOutput output;
-  Status written = output.write(
+  return context.print(
       arguments.has("--json")
           ? concat("{\"perplexity\":", jsonNumber(scored->perplexity()),
                    ",\"mean_nll\":",
@@ -65,9 +64,6 @@ static int run(CommandContext &context) {
           : concat("perplexity ", fixedNumber(scored->perplexity(), 4),
                    " over ", scored->scored, " tokens, ",
                    fixedNumber(bits / bytes, 4), " bits a byte\n"));
-  if (written)
-    written = output.flush();
-  return written ? ExitGood : context.fail(written.error());
 }
 
 static constexpr Flag flags[] = {

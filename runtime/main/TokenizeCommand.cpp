@@ -8,48 +8,65 @@
 
 using namespace heed;
 
-static Error noTokenizer() { return {"this model has no tokenizer"}; }
+namespace {
+/// A model with a tokenizer, and the text that the command was given.
+struct Given {
+  std::unique_ptr<Model> model;
+  std::string text;
+};
+} // namespace
 
-static int print(const CommandContext &context, const std::string &text) {
-  StandardOutput output;
-  Status written = output.write(text);
-  if (written)
-    written = output.flush();
-  return written ? ExitGood : context.fail(written.error());
+/// Nothing, and the exit code, where something is missing, which has been told;
+/// `needs` is what the command needs.
+static std::optional<Given> open(CommandContext &context, const char *needs,
+                                 int &exit) {
+  if (Status one = oneSource(context.arguments); !one) {
+    exit = context.failUsage(one.error().text);
+    return std::nullopt;
+  }
+  std::unique_ptr<Model> model = context.open(exit);
+  if (!model)
+    return std::nullopt;
+  if (!model->tokenizer()) {
+    exit = context.fail(Error{"this model has no tokenizer"});
+    return std::nullopt;
+  }
+  Result<std::optional<std::string>> text = commandText(context);
+  if (!text) {
+    exit = context.fail(text.error());
+    return std::nullopt;
+  }
+  if (!*text) {
+    exit = context.failUsage(needs);
+    return std::nullopt;
+  }
+  return Given{std::move(model), std::move(**text)};
 }
 
 static int tokenize(CommandContext &context) {
   const Arguments &arguments = context.arguments;
-  if (Status one = oneSource(arguments); !one)
-    return context.failUsage(one.error().text);
   int exit = ExitGood;
-  std::unique_ptr<Model> model = context.open(exit);
-  if (!model)
+  auto given =
+      open(context, "tokenize needs a text, --file or a standard input", exit);
+  if (!given)
     return exit;
-  if (!model->tokenizer())
-    return context.fail(noTokenizer());
-  Result<std::optional<std::string>> text = commandText(context);
-  if (!text)
-    return context.fail(text.error());
-  if (!*text)
-    return context.failUsage("tokenize needs a text, --file or a standard "
-                             "input");
-  noteInvalidUtf8(**text, "the text");
+  const Tokenizer &tokenizer = *given->model->tokenizer();
+  noteInvalidUtf8(given->text, "the text");
   EncodeOptions options;
   options.addSpecial = !arguments.has("--plain");
   options.parseSpecial = arguments.has("--parse-special");
-  std::vector<int32_t> ids = model->tokenizer()->encode(**text, options);
+  std::vector<int32_t> ids = tokenizer.encode(given->text, options);
   std::string line, pieces;
   bool json = arguments.has("--json");
   for (int32_t id : ids) {
     line += concat(line.empty() ? "" : json ? "," : " ", id);
     if (json)
       pieces += concat(pieces.empty() ? "" : ",",
-                       jsonString(model->tokenizer()->tokenBytes(id)));
+                       jsonString(tokenizer.tokenBytes(id)));
   }
   if (json)
     line = concat("{\"ids\":[", line, "],\"tokens\":[", pieces, "]}");
-  return print(context, line + "\n");
+  return context.print(line + "\n");
 }
 
 /// Whole numbers separated by anything that is no digit, sign or letter, so
@@ -73,32 +90,22 @@ static Result<std::vector<int32_t>> parseIds(std::string_view text) {
 }
 
 static int detokenize(CommandContext &context) {
-  if (Status one = oneSource(context.arguments); !one)
-    return context.failUsage(one.error().text);
   int exit = ExitGood;
-  std::unique_ptr<Model> model = context.open(exit);
-  if (!model)
+  auto given =
+      open(context, "detokenize needs ids, --file or a standard input", exit);
+  if (!given)
     return exit;
-  if (!model->tokenizer())
-    return context.fail(noTokenizer());
-  Result<std::optional<std::string>> text = commandText(context);
-  if (!text)
-    return context.fail(text.error());
-  if (!*text)
-    return context.failUsage("detokenize needs ids, --file or a standard "
-                             "input");
-  Result<std::vector<int32_t>> ids = parseIds(**text);
+  const Tokenizer &tokenizer = *given->model->tokenizer();
+  Result<std::vector<int32_t>> ids = parseIds(given->text);
   if (!ids)
     return context.fail(ids.error());
   for (int32_t id : *ids)
-    if (id < 0 ||
-        static_cast<uint32_t>(id) >= model->tokenizer()->vocabularySize())
+    if (id < 0 || static_cast<uint32_t>(id) >= tokenizer.vocabularySize())
       return context.fail(Error{concat(
           "token id ", id, " is out of range: the tokenizer knows ids 0 to ",
-          model->tokenizer()->vocabularySize() - 1)});
-  return print(context, model->tokenizer()->decode(
-                            *ids, context.arguments.has("--skip-special")) +
-                            "\n");
+          tokenizer.vocabularySize() - 1)});
+  return context.print(
+      tokenizer.decode(*ids, context.arguments.has("--skip-special")) + "\n");
 }
 
 static constexpr Flag tokenizeFlags[] = {

@@ -36,7 +36,7 @@ class Shapes(unittest.TestCase):
     def test_unknown_group(self):
         done = subprocess.run([ROOT / "bench/shapes", "tail"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("unknown group 'tail'; there are tails, groups, short, rules", done.stderr)
+        self.assertIn("unknown group 'tail'; there are tails, groups, short, rules, linears", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """What a user can get wrong from the command line: one clear message, an exit code of 1 to 3, no file left behind."""
 import os
 import pathlib
+import re
+import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 from support import HEED, SOURCE, EndToEnd, run, write_ids, write_npy
@@ -91,10 +94,32 @@ class BadInput(EndToEnd):
             (self.folder / "w.gguf").write_bytes(header + bytes(-len(header) % 32) + b"".join(blocks))
             (self.folder / "m.yaml").write_text("model: m\nweights: w.gguf\ndims: {row: any, in: 32, out: 16}\n"
                                                 'inputs: {x: "f32[row, in]"}\noutputs: {y: [x, {linear: w, out: out}]}\n')
-            out = self.folder / "m"
+            # Before any code is made, and so before the folder of the output is missed.
+            out = self.folder / "none/m"
             self.refused(INPUT, "w.gguf: weight 'w' has a scale that is not finite in row 5, block 0", HEED, "build",
                          self.folder / "m.yaml", "-o", out)
-            self.assertFalse(out.exists())
+
+    def test_ctrl_c_while_a_model_is_timed(self):
+        temporary = self.folder / "temporary"
+        temporary.mkdir()
+        bench = subprocess.Popen([HEED, "bench", SUMS, "--rounds", "1000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env={**os.environ, "TMPDIR": str(temporary)}, start_new_session=True)
+
+        def waits(child):
+            """The model's program has been started and catches SIGINT: bit 1."""
+            try:
+                status = pathlib.Path(f"/proc/{child}/status").read_text()
+            except OSError:
+                return False
+            return "Name:\tmodel\n" in status and int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) & 2
+
+        children = pathlib.Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
+        while bench.poll() is None and not any(waits(child) for child in children.read_text().split()):
+            time.sleep(0.02)
+        os.killpg(bench.pid, signal.SIGINT)  # as a terminal: to all of its programs
+        out, text = bench.communicate()
+        self.assertEqual((bench.returncode, out, text.decode()), (130, b"", "error: interrupted before all rounds were run\n"))
+        self.assertEqual(os.listdir(temporary), [])
 
     # the executable
 

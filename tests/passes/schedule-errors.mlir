@@ -6,9 +6,10 @@
 // RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/list 2>&1 | FileCheck %s --check-prefix=LIST
 // LIST: list:1:1: error: a schedule file is one dictionary
 // RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/values 2>&1 | FileCheck %s --check-prefix=VALUES
-// VALUES: error: schedule `f.attention.0`: a schedule of this op is written #attn.attention_schedule<{{.*}}, not #attn.linear_schedule<
-// VALUES: error: schedule `f.linear.0`: block_rows must be a multiple of rows, up to 4096
-// VALUES: error: schedule `f.linear.1`: the model has no op of this name
+// VALUES: values:2:3: error: schedule `f.attention.0`: a schedule of this op is written #attn.attention_schedule<{{.*}}, not #attn.linear_schedule<
+// VALUES: values:6:3: error: schedule `f.linear.0`: block_rows must be a multiple of rows, up to 4096
+// VALUES: values:4:5: error: schedule `atom`: the model has no op of this name
+// VALUES: values:6:128: error: schedule `f.linear.1`: the model has no op of this name
 // RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/atom 2>&1 | FileCheck %s --check-prefix=ATOM
 // ATOM: error: schedule `f.attention.0`: the target has no atom amx_bf16
 // RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"dpbf16", 1 by 16 by 2, rate = 508>, #attn.atom<"amx_bf16", 16 by 16 by 32, rate = 3290>/' %t/model.mlir > %t/pairs.mlir
@@ -64,8 +65,10 @@ module attributes {attn.target = #attn.target<"old", features = "", vector = 128
 //--- values
 {
   "f.attention.0" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 62, block_panels = 4, block_k = 96>,
-  "f.linear.0" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 62, block_panels = 4, block_k = 96>,
-  "f.linear.1" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 64, block_panels = 4, block_k = 96>
+  // Nor is a name in a comment, "f.linear.0" =, or in an entry, as atom, the entry's.
+    atom = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 64, block_panels = 4, block_k = 96>,
+
+  f.linear.0 = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 62, block_panels = 4, block_k = 96>, "f.linear.1" = #attn.linear_schedule<atom = "fma_f32", rows = 4, panels = 2, block_rows = 64, block_panels = 4, block_k = 96>
 }
 //--- atom
 {

@@ -247,3 +247,23 @@ TEST_CASE("generate: Ctrl-C ends it between two tokens") {
   CHECK_THAT(model.folder.read(".out"), EndsWith("\n"));
   CHECK(model.folder.read(".err") == "");
 }
+
+TEST_CASE("bench: Ctrl-C ends it behind the step that runs") {
+  for (const ModelInfo &info : {fakeDecoder(), fakeEncoder(), fakeTensors()}) {
+    Program model(info);
+    // It is sent once the program, no more the shell, waits for it: bit 1 of
+    // the signals caught.
+    std::string command =
+        "cd " + model.folder.path() +
+        " && { ./model bench --rounds 1000 --threads 1 >.out 2>.err & "
+        "until awk '/^Name:/ { name = $2 } /^SigCgt:/ { caught = $2 } "
+        "END { exit !(name == \"model\" && caught ~ /[2367abef]$/) }' "
+        "/proc/$!/status; do sleep 0.01; done; "
+        "kill -INT $!; wait $!; echo $? >.code; }";
+    REQUIRE(std::system(command.c_str()) == 0);
+    CHECK(model.folder.read(".code") == "130\n");
+    CHECK(model.folder.read(".out") == "");
+    CHECK(model.folder.read(".err") ==
+          "error: interrupted before all rounds were run\n");
+  }
+}

@@ -144,6 +144,7 @@ int buildCommand(const Options &options) {
   // erase it.
   mlir::OwningOpRef<mlir::ModuleOp> declared;
   std::optional<TokenizerTable> tokenizer;
+  std::optional<WeightSource> source;
   ModelInfo description;
   llvm::SmallVector<llvm::StringRef> targets;
   llvm::StringRef(options.target).split(targets, ',');
@@ -169,7 +170,8 @@ int buildCommand(const Options &options) {
     if (!declared) {
       declared = compilation.module().clone();
       description = compilation.info();
-      // Before any code is made: a faulty tokenizer is told at once.
+      // Before any code is made: a faulty tokenizer, or weights that are no
+      // numbers, are told at once.
       if (std::string path = modelText(*declared, "tokenizer"); !path.empty()) {
         Result<TokenizerTable> table = tokenizerTable(path, description);
         if (!table)
@@ -179,6 +181,17 @@ int buildCommand(const Options &options) {
         tokenizer.emplace(std::move(*table));
       }
       timing.step("tokenizer");
+      if (std::string path = modelText(*declared, "weights");
+          options.emit == "exe" && !path.empty() &&
+          !llvm::StringRef(path).starts_with("random:")) {
+        Result<WeightSource> opened = WeightSource::open(path);
+        if (!opened)
+          return reportError(opened.error());
+        source.emplace(std::move(*opened));
+        if (Status good = checkWeights(*declared, *source); !good)
+          return reportError(good.error());
+        timing.step("check weights");
+      }
     }
     addTarget(description, compilation.info());
     if (!compilation.runTo(Stage::Vector))
@@ -250,14 +263,6 @@ int buildCommand(const Options &options) {
   timing.step("link");
 
   // The executable is the linked program with the model behind it.
-  std::optional<WeightSource> source;
-  if (std::string path = modelText(*declared, "weights");
-      !path.empty() && !llvm::StringRef(path).starts_with("random:")) {
-    Result<WeightSource> opened = WeightSource::open(path);
-    if (!opened)
-      return reportError(opened.error());
-    source.emplace(std::move(*opened));
-  }
   auto pack = [&](ModelFileWriter &writer) -> Status {
     Progress progress("packing weights");
     if (Status begun = writer.beginSection(SectionKind::Weights); !begun)

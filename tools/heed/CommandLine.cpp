@@ -20,6 +20,10 @@ void addCompileFlags(CLI::App *app, Options &options, bool needsModel = true) {
                   "machine to compile for: host, x86-64-v3, x86-64-v4, znver5, "
                   "graniterapids")
       ->capture_default_str();
+  app->add_option("--numerics", options.numerics,
+                  "arithmetic of linears and attentions")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   app->add_option("--schedule", options.schedule,
                   "file of schedules that overrides the cost model")
       ->type_name("FILE");
@@ -65,11 +69,6 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->check(CLI::IsMember({"exe", "obj"}))
       ->capture_default_str();
   build
-      ->add_option("--numerics", options.numerics,
-                   "arithmetic of linears and attentions")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  build
       ->add_option("--weights", options.weights,
                    "embed the weights, or put them beside")
       ->check(CLI::IsMember({"embed", "beside"}))
@@ -96,9 +95,6 @@ int parseCommandLine(int argc, char **argv, Options &options) {
       ->check(CLI::IsMember(
           {"model", "fused", "scheduled", "tiled", "vector", "llvm", "asm"}))
       ->capture_default_str();
-  ir->add_option("--numerics", options.numerics,
-                 "arithmetic of linears and attentions")
-      ->check(CLI::IsMember({"f32", "bf16"}));
   ir->footer(
       "Example:\n  heed ir examples/tour/04-multi-head.yaml --stage=tiled");
 
@@ -182,10 +178,6 @@ int parseCommandLine(int argc, char **argv, Options &options) {
   CLI::App *bench = app.add_subcommand(
       "bench", "a kernel beside its bound, or the rates of this machine");
   addCompileFlags(bench, options, /*needsModel=*/false);
-  bench
-      ->add_option("--numerics", options.numerics,
-                   "arithmetic of linears and attentions")
-      ->check(CLI::IsMember({"f32", "bf16"}));
   bench->add_option("--size", options.sizes, "of an open axis (default 512)")
       ->allow_extra_args(false)
       ->type_name("NAME=N");
@@ -195,6 +187,12 @@ int parseCommandLine(int argc, char **argv, Options &options) {
                    "numbers: masks that look at them have a bound then")
       ->allow_extra_args(false)
       ->type_name("NAME=FILE");
+  bench
+      ->add_option("--prompt", options.promptTokens,
+                   "of a decoder: tokens of the prompt (default 512, or most "
+                   "of its context)")
+      ->check(CLI::Range(1, 1 << 30))
+      ->type_name("N");
   bench->add_option("--threads", options.threads, "threads that compute")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -209,13 +207,17 @@ int parseCommandLine(int argc, char **argv, Options &options) {
                   "the rates of this machine: its atoms, caches and memory; "
                   "kept in the cache");
   bench->add_flag("--json", options.json, "as JSON");
-  bench->footer("A model of plain tensors (attentions, linears) is built and "
-                "run; its rate is shown as a share of this machine's\n"
-                "multiply-add peak and of the bound that follows from measured "
-                "rates (docs/bound.md). With --rates=FILE the\n"
-                "bound is of the machine whose table the file holds.\n"
+  bench->footer("The model is built and run; its rate is shown as a share of "
+                "this machine's multiply-add peak and of the bound\n"
+                "that follows from measured rates (docs/bound.md): a call of "
+                "plain tensors, a decoder's prompt and the\n"
+                "token behind it, an encoder's sentences. With --rates=FILE "
+                "the bound is of the machine whose table the file\n"
+                "holds; --bound with a --target other than this machine takes "
+                "the rates that are built in.\n"
                 "Examples:\n  heed bench bench/kernels/attention-causal.yaml "
                 "--size q=2048 --size kv=2048\n"
+                "  heed bench examples/sums/sums.yaml --prompt 24\n"
                 "  heed bench --machine --json > rates.json");
 
   try {

@@ -10,8 +10,7 @@ namespace heed {
 struct Options {
   std::string command, model;
   // build
-  std::string output, target = "host", emit = "exe", schedule, numerics = "f32",
-                      weights = "embed";
+  std::string output, emit = "exe", weights = "embed";
   bool timing = false;
   int jobs = 0;
   // ir, explain
@@ -26,15 +25,15 @@ struct Options {
   int64_t layer = 0, head = -1;
   // verify: a certificate to write, and one to check
   std::string certificate, checkCertificate;
-  // every command that compiles: fusion passes left out, by name
+  // every command that compiles. disable: fusion passes left out, by name;
+  // rates: whose rates choose, "builtin", "measured" or a file
+  std::string target = "host", numerics = "f32", schedule, rates = "builtin";
   std::vector<std::string> disable;
-  // every command that compiles: whose rates choose, "builtin", "measured" or a
-  // file
-  std::string rates = "builtin";
   // bench
   bool machine = false, json = false, boundOnly = false;
   std::vector<std::string> sizes, inputs; // NAME=N, NAME=FILE
   int threads = 1, rounds = 5;
+  int64_t promptTokens = 0; // 0: as OUT bench
 };
 
 /// Parses, or prints help or what is wrong. Returns the exit code when there is

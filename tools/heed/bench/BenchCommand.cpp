@@ -1,5 +1,9 @@
 //===- BenchCommand.cpp - heed bench MODEL: a kernel beside its bound -----===//
+#include "codegen/ModelDescription.h"
+#include "runtime/bench/BenchCases.h"
 #include "runtime/formats/Json.h"
+#include "runtime/main/Exit.h"
+#include "runtime/main/Interrupt.h"
 #include "runtime/support/Text.h"
 #include "tools/heed/Commands.h"
 #include "tools/heed/Compilation.h"
@@ -18,36 +22,94 @@ using llvm::format;
 namespace heed {
 namespace {
 
-/// Of axes that no --size names; as OUT bench.
-constexpr int64_t defaultSize = 512;
+/// A rate table, and whose it is.
+struct RatesOf {
+  MachineRates rates;
+  std::string source; // "measured on this machine"
+};
+
+Result<RatesOf> ratesFor(const Options &options, attn::TargetAttr target) {
+  RatesOf found;
+  if (options.rates != "builtin" && options.rates != "measured") {
+    Result<MachineRates> read = readRates(options.rates);
+    if (!read)
+      return read.error();
+    found = {std::move(*read), "of " + options.rates};
+  } else if (options.boundOnly && options.target != "host") {
+    found = {builtinRates(target), "built in for " + options.target};
+  } else {
+    found = {measureMachine(), "measured on this machine"};
+  }
+  std::string missing;
+  if (!found.rates.vectorsOf(static_cast<int>(target.getLanes())))
+    missing = "loads, softmax";
+  if (found.rates.reads.empty())
+    missing += missing.empty() ? "reading" : ", reading";
+  if (!missing.empty())
+    found.source += "; no rates of " + missing + ": they count nothing";
+  return found;
+}
 
 /// What OUT bench found.
 struct Run {
-  std::string call; // "a call with q [1, 512, 64], …"
-  double seconds = 0;
-  double fmaPeak = 0; // GFLOP/s of all threads, in the same run
+  struct Figure {
+    std::string name;  // "a call with q [1, 512, 64], …"
+    double seconds;    // of one
+    std::string value; // "1234 tokens/s"; empty where that is the time
+  };
+  std::vector<Figure> figures; // in the order of the cases
+  double fmaPeak = 0;          // GFLOP/s of all threads
+  double read = 0;             // GB/s of all threads; 0: not measured
 };
 
-/// The bounds of a model's ops, one after the other on one thread.
+/// The bounds of a case's kernels, one after the other on one thread.
 struct Bounds {
+  std::string name;
   std::vector<KernelBound> kernels;
   double seconds = 0, work = 0;
   std::string peakName = "f32 FMA peak";
   double peak = 0;    // of the atom that computes, GFLOP/s of one thread
   double fmaPeak = 0; // of one thread, by the rate table
+
+  /// GFLOP/s of one thread.
+  double rate() const { return work / seconds / 1e9; }
+  /// Seconds with the speed that the machine had in a run, all of its threads.
+  double secondsIn(const Run &run) const {
+    double clock = fmaPeak / run.fmaPeak, sum = 0;
+    for (const KernelBound &kernel : kernels) {
+      double memory = run.read > 0 && kernel.memory > 0
+                          ? kernel.bytes / run.read / 1e9
+                          : kernel.memory * clock;
+      sum +=
+          double(kernel.times) * std::max(kernel.arithmetic() * clock, memory);
+    }
+    return sum;
+  }
 };
 
 Result<Bounds> boundsOf(Compilation &compilation, const MachineRates &rates,
-                        const BenchInputs &inputs) {
-  Result<std::vector<KernelBound>> kernels =
-      kernelBounds(compilation.module(), rates, inputs, defaultSize);
-  if (!kernels)
-    return kernels.error();
-  Bounds bounds{std::move(*kernels)};
+                        const BenchCase &timed) {
+  Bounds bounds;
+  bounds.name = timed.name;
+  for (const BenchInputs &call : timed.calls) {
+    Result<std::vector<KernelBound>> kernels =
+        kernelBounds(compilation.module(), rates, call);
+    if (!kernels)
+      return kernels.error();
+    for (const KernelBound &kernel : *kernels) {
+      auto like = llvm::find_if(bounds.kernels, [&](const KernelBound &other) {
+        return other.isLike(kernel);
+      });
+      if (like == bounds.kernels.end())
+        bounds.kernels.push_back(kernel);
+      else
+        ++like->times;
+    }
+  }
   const MachineRates::Atom *most = nullptr;
   for (const KernelBound &kernel : bounds.kernels) {
-    bounds.seconds += kernel.seconds();
-    bounds.work += kernel.work;
+    bounds.seconds += kernel.seconds() * double(kernel.times);
+    bounds.work += kernel.work * double(kernel.times);
     const MachineRates::Atom *atom = rates.atom(
         kernel.atom,
         static_cast<int>(compilation.target().findAtom(kernel.atom).getN()));
@@ -63,6 +125,44 @@ Result<Bounds> boundsOf(Compilation &compilation, const MachineRates &rates,
   return bounds;
 }
 
+/// The cases of the model; nothing where the flags are wrong, which has been
+/// told.
+std::optional<std::vector<BenchCase>> casesOf(const Options &options,
+                                              mlir::ModuleOp module) {
+  auto refuse = [](const llvm::Twine &why) {
+    reportError(why);
+    return std::nullopt;
+  };
+  ModelInfo info = describeModel(module);
+  bool decodes = !info.cache.empty();
+  if (options.promptTokens && !decodes)
+    return refuse("--prompt is for models that decode");
+  if (info.kind == ModelKind::Tensors) {
+    if (!options.sizes.empty() && !options.inputs.empty())
+      return refuse("give --in or --size: files have their own sizes");
+    Result<BenchInputs> inputs = options.inputs.empty()
+                                     ? inputsOfSizes(options.sizes, module)
+                                     : inputsOfFiles(options.inputs, module);
+    if (!inputs)
+      return refuse(inputs.error().text);
+    return std::vector{BenchCase{"", {std::move(*inputs)}}};
+  }
+  if (!options.sizes.empty() || !options.inputs.empty())
+    return refuse("--size and --in are for models of plain tensors");
+  PromptRange range(info);
+  int64_t prompt = options.promptTokens ? options.promptTokens : range.usual;
+  if (decodes && (prompt < range.least || prompt > range.most))
+    return refuse("--prompt expects " + llvm::Twine(range.least) + " to " +
+                  llvm::Twine(range.most) + " tokens, found " +
+                  llvm::Twine(prompt));
+  return casesOfTokens(info, prompt);
+}
+
+int stopped() {
+  reportError("interrupted before all rounds were run");
+  return ExitInterrupted;
+}
+
 /// Builds the model and runs its own bench. Errors have been printed when the
 /// exit code is not 0.
 int run(const Options &options, Run &found) {
@@ -72,8 +172,11 @@ int run(const Options &options, Run &found) {
         "no temporary folder can be made; is the disk full?", Error::Machine});
   Options build = options;
   build.output = work.file("model");
-  if (int code = buildCommand(build))
-    return code;
+  int built = buildCommand(build);
+  if (InterruptGuard::flag())
+    return stopped();
+  if (built)
+    return built;
   std::vector<std::string> words = {build.output,
                                     "bench",
                                     "--json",
@@ -85,40 +188,53 @@ int run(const Options &options, Run &found) {
     words.insert(words.end(), {"--size", size});
   for (const std::string &input : options.inputs)
     words.insert(words.end(), {"--in", input});
+  if (options.promptTokens)
+    words.insert(words.end(),
+                 {"--prompt", std::to_string(options.promptTokens)});
   std::vector<llvm::StringRef> arguments(words.begin(), words.end());
   std::string output = work.file("figures.json"), error;
   std::optional<llvm::StringRef> redirects[] = {std::nullopt, output,
                                                 std::nullopt};
-  if (int code = llvm::sys::ExecuteAndWait(
-          build.output, arguments, std::nullopt, redirects, 0, 0, &error)) {
-    if (code < 0)
-      return reportError(
-          Error{"the model cannot be run: " + error, Error::Machine});
+  int code = llvm::sys::ExecuteAndWait(build.output, arguments, std::nullopt,
+                                       redirects, 0, 0, &error);
+  if (code == ExitInterrupted)
+    return code; // it has said so
+  if (InterruptGuard::flag())
+    return stopped();
+  if (code < 0)
+    return reportError(
+        Error{"the model cannot be run: " + error, Error::Machine});
+  if (code)
     return code;
-  }
   auto text = llvm::MemoryBuffer::getFile(output);
   Result<nlohmann::json> json = parseJson(
       text ? std::string_view((*text)->getBuffer()) : "", "OUT bench");
   if (!json)
     return reportError(json.error());
   found.fmaPeak = json->value("fma_peak_gflops", 0.0);
+  found.read = json->value("read_bandwidth_gb", 0.0);
   for (const nlohmann::json &figure : (*json)["figures"])
-    if (std::string name = figure.value("name", "");
-        name.starts_with("a call with")) {
-      found.call = name;
-      found.seconds = figure.value("value", 0.0) * 1e-6;
+    if (double seconds = figure.value("seconds", 0.0); seconds > 0) {
+      std::string unit = figure.value("unit", "");
+      std::string value;
+      if (unit != "us")
+        value = concat(std::llround(figure.value("value", 0.0)), " ", unit);
+      found.figures.push_back({figure.value("name", ""), seconds, value});
     }
   return 0;
 }
 
 nlohmann::json toJson(const Bounds &bounds) {
-  nlohmann::json out = {
-      {"bound_gflops", bounds.work / bounds.seconds / 1e9},
-      {"bound_of_peak", bounds.work / bounds.seconds / 1e9 / bounds.peak},
-      {"operations", bounds.work},
-      {"kernels", nlohmann::json::array()}};
+  nlohmann::json out = {{"bound_gflops", bounds.rate()},
+                        {"bound_of_peak", bounds.rate() / bounds.peak},
+                        {"bound_seconds", bounds.seconds},
+                        {"operations", bounds.work},
+                        {"kernels", nlohmann::json::array()}};
+  if (!bounds.name.empty())
+    out["name"] = bounds.name;
   for (const KernelBound &kernel : bounds.kernels)
     out["kernels"].push_back({{"name", kernel.name},
+                              {"times", kernel.times},
                               {"tile", kernel.tile},
                               {"atom", kernel.atom},
                               {"operations", kernel.work},
@@ -133,12 +249,18 @@ nlohmann::json toJson(const Bounds &bounds) {
 
 void print(const Bounds &bounds) {
   llvm::raw_ostream &os = llvm::outs();
-  os << format("bound: %.1f GFLOP/s a thread, %.1f %% of the ",
-               bounds.work / bounds.seconds / 1e9,
-               100 * bounds.work / bounds.seconds / 1e9 / bounds.peak)
-     << bounds.peakName << '\n';
+  os << "bound" << (bounds.name.empty() ? "" : " of ") << bounds.name
+     << format(": %.1f GFLOP/s a thread, %.1f %% of the ", bounds.rate(),
+               100 * bounds.rate() / bounds.peak)
+     << bounds.peakName;
+  if (!bounds.name.empty())
+    os << format(", %.2f us", bounds.seconds * 1e6);
+  os << '\n';
   for (const KernelBound &kernel : bounds.kernels) {
-    os << "  " << kernel.name << " in tiles of " << kernel.tile << ": "
+    os << "  ";
+    if (kernel.times > 1)
+      os << kernel.times << " times ";
+    os << kernel.name << " in tiles of " << kernel.tile << ": "
        << format("products %.2f us", kernel.products * 1e6);
     if (kernel.softmax > 0)
       os << format(
@@ -154,6 +276,22 @@ void print(const Bounds &bounds) {
   }
 }
 
+/// A case's time beside its bound.
+void print(const Run::Figure &figure, const nlohmann::json &shares,
+           const Bounds &bounds, int threads) {
+  llvm::outs() << figure.name << ", " << threads
+               << (threads == 1 ? " thread: " : " threads: ")
+               << format("%.2f us", figure.seconds * 1e6)
+               << (figure.value.empty() ? "" : ", ") << figure.value
+               << format("\n%.1f GFLOP/s, %.1f %% of the ",
+                         shares["gflops"].get<double>(),
+                         100 * shares["of_peak"].get<double>())
+               << bounds.peakName
+               << format(" (%.0f GFLOP/s), %.1f %% of the bound\n",
+                         shares["peak_gflops"].get<double>(),
+                         100 * shares["of_bound"].get<double>());
+}
+
 } // namespace
 
 int benchCommand(const Options &options) {
@@ -163,78 +301,60 @@ int benchCommand(const Options &options) {
     reportError("heed bench needs a model or --machine");
     return 2;
   }
+  InterruptGuard interrupt;
   Compilation compilation(options);
-  if (!compilation.import())
+  if (!compilation.import() || !compilation.runTo(Stage::Scheduled))
     return 1;
-  auto kind = mlir::cast<mlir::StringAttr>(
-      compilation.module()
-          ->getAttrOfType<mlir::DictionaryAttr>("attn.model")
-          .get("kind"));
-  if (kind.getValue() != "tensors")
-    return reportError(Error{
-        options.model +
-        ": a model of tokens has its own bench: build it, then OUT bench"});
-  if (!compilation.runTo(Stage::Scheduled))
-    return 1;
-  if (!options.sizes.empty() && !options.inputs.empty()) {
-    reportError("give --in or --size: files have their own sizes");
+  auto cases = casesOf(options, compilation.module());
+  if (!cases)
     return 2;
-  }
-  Result<BenchInputs> inputs =
-      options.inputs.empty()
-          ? inputsOfSizes(options.sizes, compilation.module())
-          : inputsOfFiles(options.inputs, compilation.module());
-  if (!inputs) {
-    reportError(inputs.error());
-    return 2;
-  }
-  bool measured = options.rates.empty() || options.rates == "builtin" ||
-                  options.rates == "measured";
-  auto ratesNow = [&]() -> Result<MachineRates> {
-    if (measured)
-      return measureMachine();
-    return readRates(options.rates);
-  };
-  Result<MachineRates> rates = ratesNow();
+  Result<RatesOf> rates = ratesFor(options, compilation.target());
   if (!rates)
     return reportError(rates.error());
-  Result<Bounds> bounds = boundsOf(compilation, *rates, *inputs);
-  if (!bounds)
-    return reportError(Error{options.model + ": " + bounds.error().text});
+  std::vector<Bounds> all;
+  for (const BenchCase &timed : *cases) {
+    Result<Bounds> bounds = boundsOf(compilation, rates->rates, timed);
+    if (!bounds)
+      return reportError(Error{options.model + ": " + bounds.error().text});
+    all.push_back(std::move(*bounds));
+  }
+  if (InterruptGuard::flag())
+    return stopped();
   Run found;
   if (!options.boundOnly)
     if (int code = run(options, found))
       return code;
-  nlohmann::json json = toJson(*bounds);
-  // Shares of the peak of the same run: the clock may have changed since the
-  // table was measured.
-  double rate = options.boundOnly ? 0 : bounds->work / found.seconds / 1e9;
-  double peak = found.fmaPeak * bounds->peak / bounds->fmaPeak;
-  double ofPeak = rate / peak;
-  double ofBound =
-      ofPeak / (bounds->work / bounds->seconds / 1e9 / bounds->peak);
-  if (options.json) {
-    if (!options.boundOnly)
-      json.update({{"call", found.call},
-                   {"threads", options.threads},
-                   {"seconds", found.seconds},
-                   {"gflops", rate},
-                   {"peak_gflops", peak},
-                   {"of_peak", ofPeak},
-                   {"of_bound", ofBound}});
-    llvm::outs() << json.dump(1) << '\n';
+  nlohmann::json json = nlohmann::json::array();
+  for (auto [i, bounds] : llvm::enumerate(all)) {
+    nlohmann::json shares = toJson(bounds);
+    if (!options.boundOnly) {
+      const Run::Figure &figure = found.figures[i];
+      // Shares of the peak of the same run: the clock may have changed since
+      // the table was measured.
+      double rate = bounds.work / figure.seconds / 1e9;
+      double peak = found.fmaPeak * bounds.peak / bounds.fmaPeak;
+      shares.update({{"call", figure.name},
+                     {"threads", options.threads},
+                     {"seconds", figure.seconds},
+                     {"gflops", rate},
+                     {"peak_gflops", peak},
+                     {"of_peak", rate / peak},
+                     {"of_bound", bounds.secondsIn(found) / figure.seconds}});
+      if (!options.json)
+        print(figure, shares, bounds, options.threads);
+    }
+    if (!options.json)
+      print(bounds);
+    json.push_back(std::move(shares));
+  }
+  if (!options.json) {
+    llvm::outs() << "rates: " << rates->source << '\n';
     return 0;
   }
-  if (!options.boundOnly) {
-    llvm::outs() << found.call << ", " << options.threads
-                 << (options.threads == 1 ? " thread: " : " threads: ")
-                 << format("%.2f us\n", found.seconds * 1e6)
-                 << format("%.1f GFLOP/s, %.1f %% of the ", rate, 100 * ofPeak)
-                 << bounds->peakName
-                 << format(" (%.0f GFLOP/s), %.1f %% of the bound\n", peak,
-                           100 * ofBound);
-  }
-  print(*bounds);
+  json =
+      all.front().name.empty() ? json.front() : nlohmann::json{{"cases", json}};
+  json["rates"] = rates->source;
+  llvm::outs() << json.dump(1) << '\n';
   return 0;
 }
 

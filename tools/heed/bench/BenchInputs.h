@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/Attn.h"
+#include "runtime/step/Ragged.h"
 #include "runtime/support/Result.h"
 
 #include <map>
@@ -11,9 +12,25 @@
 namespace heed {
 
 struct BenchInputs {
-  std::map<std::string, int64_t> sizes; // of open axes, by name
+  std::map<std::string, int64_t> sizes;     // of open axes, by name
+  static constexpr int64_t otherwise = 512; // of others; as OUT bench
   /// Integer inputs out of files, by name.
   std::map<std::string, std::vector<int64_t>> tables;
+  /// Of a model of tokens: the rows of each sequence.
+  std::vector<RaggedPiece> pieces;
+
+  /// The size of a tensor's axis; 1 where it has none of that name.
+  double sizeOf(mlir::Value tensor, llvm::StringRef axis) const;
+  double elementsOf(mlir::Value tensor) const;
+
+private:
+  double sizeOf(mlir::StringAttr axis, int64_t size) const;
+};
+
+/// What is timed of a model: calls of its entry, one after the other.
+struct BenchCase {
+  std::string name; // "decode after 512 tokens", as OUT bench has it
+  std::vector<BenchInputs> calls;
 };
 
 /// Of "NAME=N" words. Errors: another form, an axis that the model lacks.
@@ -25,5 +42,10 @@ Result<BenchInputs> inputsOfSizes(const std::vector<std::string> &words,
 /// other sizes.
 Result<BenchInputs> inputsOfFiles(const std::vector<std::string> &words,
                                   mlir::ModuleOp module);
+
+/// What OUT bench times of a model of tokens: a prompt of `prompt` tokens and
+/// one token behind it; an encoder's sentences. Cut into calls as the runtime
+/// cuts them.
+std::vector<BenchCase> casesOfTokens(const ModelInfo &info, int64_t prompt);
 
 } // namespace heed

@@ -7,6 +7,7 @@
 #include "codegen/pack/PackedLayout.h"
 #include "ir/Axes.h"
 #include "ir/Grouping.h"
+#include "passes/PairCounts.h"
 #include "passes/TablePairs.h"
 #include "passes/TileCosts.h"
 #include "runtime/support/Text.h"
@@ -16,22 +17,32 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace heed::attn;
 
 namespace heed {
 
+bool KernelBound::isLike(const KernelBound &other) const {
+  auto key = [](const KernelBound &of) {
+    return std::tie(of.name, of.tile, of.atom, of.work, of.visited, of.products,
+                    of.softmax, of.bytes, of.memory);
+  };
+  return key(*this) == key(other);
+}
+
 double productSeconds(const MachineRates::Atom &atom,
-                      const MachineRates::Vectors &vectors, double operations,
+                      const MachineRates::Vectors *vectors, double operations,
                       double loadsOfIssue) {
   double fed = atom.fed > 0 ? atom.fed : atom.registers;
   double seconds = operations / fed / 1e9;
   // Tiles of AMX are measured with the loads that they need.
-  if (StringRef(atom.kind).starts_with("amx"))
+  if (!vectors || StringRef(atom.kind).starts_with("amx"))
     return seconds;
   double elements = atom.kind == "dpbf16" ? 2 : atom.kind == "dpbusd" ? 4 : 1;
   double loads = operations / (2 * elements * atom.lanes) * loadsOfIssue;
-  return std::max(seconds, loads * 4 * atom.lanes / vectors.loads / 1e9);
+  return std::max(seconds, loads * 4 * atom.lanes / vectors->loads / 1e9);
 }
 
 /// Of a register tile whose operands are each loaded once a step.
@@ -43,11 +54,10 @@ namespace {
 
 class Bounds {
 public:
-  Bounds(ModuleOp module, const MachineRates &rates, const BenchInputs &inputs,
-         int64_t otherwise)
+  Bounds(ModuleOp module, const MachineRates &rates, const BenchInputs &inputs)
       : module(module),
         target(module->getAttrOfType<TargetAttr>("attn.target")), rates(rates),
-        inputs(inputs), otherwise(otherwise), masks(module) {}
+        inputs(inputs), masks(module) {}
 
   Status function(func::FuncOp function) {
     for (auto [i, argument] : llvm::enumerate(function.getArguments()))
@@ -73,39 +83,18 @@ public:
   }
   /// What all kernels read is read again by the next call: it comes from the
   /// cache that holds all of it.
-  bool isEmpty() const { return all.empty(); }
+  bool isEmpty() const { return kernels.empty(); }
   std::vector<KernelBound> take() {
     double bytes = 0;
-    for (const KernelBound &kernel : all)
+    for (const KernelBound &kernel : kernels)
       bytes += kernel.bytes;
     if (double rate = rates.readRate(bytes); rate > 0)
-      for (KernelBound &kernel : all)
+      for (KernelBound &kernel : kernels)
         kernel.memory = kernel.bytes / rate / 1e9;
-    return std::move(all);
+    return std::move(kernels);
   }
 
 private:
-  double sizeOf(StringAttr axis, int64_t size) const {
-    if (!ShapedType::isDynamic(size))
-      return double(size);
-    auto given = inputs.sizes.find(axis.str());
-    return double(given == inputs.sizes.end() ? otherwise : given->second);
-  }
-  double axisOf(Value tensor, StringRef axis) const {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
-      if (name.getValue() == axis)
-        return sizeOf(name, size);
-    return 1;
-  }
-  double elementsOf(Value tensor) const {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    double count = 1;
-    for (auto [name, size] : llvm::zip(axisNames(type), type.getShape()))
-      count *= sizeOf(name, size);
-    return count;
-  }
-
   /// Bytes of an input of the model; what another op made is in a near cache,
   /// and counts nothing.
   double bytesOf(Value tensor) const {
@@ -113,12 +102,12 @@ private:
     if (!argument || !argument.getOwner()->getParentOp()->hasAttr("attn.entry"))
       return 0;
     Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
-    return elementsOf(tensor) * element.getIntOrFloatBitWidth() / 8;
+    return inputs.elementsOf(tensor) * element.getIntOrFloatBitWidth() / 8;
   }
 
   struct Needed {
     const MachineRates::Atom *atom;
-    const MachineRates::Vectors *vectors;
+    const MachineRates::Vectors *vectors; // null: only products count
   };
   Result<Needed> ratesOf(StringAttr kind) const {
     AtomAttr atom = target.findAtom(kind.getValue());
@@ -130,15 +119,14 @@ private:
     if (!found.atom)
       return Error{concat("the rate table has no atom ", kind.str(), " of ",
                           atom ? atom.getN() : 0, " lanes")};
-    if (!found.vectors)
-      return Error{
-          concat("the rate table has no vectors of ", lanes, " lanes")};
     return found;
   }
 
   /// Time of the score rule for one score over that of its softmax: functions
   /// take as long as another exp2, everything else one issue.
   double ruleOverSoftmax(AttentionOp op, const Needed &of) const {
+    if (!of.vectors)
+      return 0;
     double issues = 0, functions = 0;
     if (!op.getScore().empty()) {
       // What depends on kv - q is computed for few of the pairs.
@@ -162,68 +150,124 @@ private:
     return functions + issues * of.vectors->softmaxBeside / issueRate;
   }
 
+  /// Rows that look at the same keys: those of a tensor, or the new ones of a
+  /// sequence of which a cache holds `past`.
+  struct Rows {
+    int64_t past, queries, keys;
+    double repeats; // sequences that are alike
+  };
+  Result<std::vector<Rows>> rowsOf(AttentionOp op) const {
+    if (!op.getQRows())
+      return std::vector<Rows>{
+          {0, int64_t(inputs.sizeOf(op.getQ(), op.getQAxis())),
+           int64_t(inputs.sizeOf(op.getK(), op.getKvAxis())), 1}};
+    if (op.getKvRows() && op.getKvRows() != op.getQRows())
+      return Error{"attention to another sequence has no bound"};
+    std::map<std::pair<int64_t, int64_t>, double> alike;
+    for (const RaggedPiece &piece : inputs.pieces)
+      ++alike[{piece.past, piece.rows}];
+    std::vector<Rows> rows;
+    for (auto [piece, count] : alike)
+      rows.push_back(
+          {piece.first, piece.second, piece.first + piece.second, count});
+    return rows;
+  }
+
+  /// Bytes of a key and its value in all heads that have their own; 0 where
+  /// another kernel of the call made them.
+  double bytesOfKey(AttentionOp op) const {
+    if (auto cache = dyn_cast<CacheType>(op.getK().getType()))
+      return 2.0 * double(cache.getKvHeads() * cache.getHead()) *
+             cache.getElement().getIntOrFloatBitWidth() / 8;
+    return (bytesOf(op.getK()) + bytesOf(op.getV())) /
+           inputs.sizeOf(op.getK(), op.getKvAxis());
+  }
+
   Status add(AttentionOp op) {
     MaskFacts &facts = masks.of(op);
     if (!facts.error().empty())
       return Error{"the mask is not understood: " + facts.error()};
     AttentionScheduleAttr schedule = op.getScheduleAttr();
-    if (!schedule || op.getQRows() ||
-        !isa<RankedTensorType>(op.getK().getType()))
-      return Error{"only attentions of plain tensors, with a schedule, have a "
-                   "bound"};
+    if (!schedule)
+      return Error{"an attention without a schedule has no bound"};
     Result<Needed> needed = ratesOf(schedule.getAtom());
     if (!needed)
       return needed.error();
+    Result<std::vector<Rows>> all = rowsOf(op);
+    if (!all)
+      return all.error();
     AttentionTiling tiling = AttentionTiling::choose(op, target);
-    double queries = axisOf(op.getQ(), op.getQAxis());
-    double keys = axisOf(op.getK(), op.getKvAxis());
-    double head = axisOf(op.getQ(), axis::Head);
+    double head = inputs.sizeOf(op.getQ(), axis::Head);
     int64_t tileQueries =
         std::max<int64_t>(tiling.tiles.front().rows / tiling.group, 1);
-    std::optional<PairCounts> pairs;
-    if (llvm::any_of(op.getMask().getSymbols(),
-                     [](MaskSymbolAttr symbol) { return symbol.isOpaque(); }))
-      pairs = countPairsOfTables(op, int64_t(queries), int64_t(keys),
-                                 tileQueries, tables);
-    if (!pairs && !facts.conditions().conditions.empty())
-      return Error{"how much the mask's tables allow is known only when it "
-                   "runs: give the inputs with --in"};
-    if (!pairs)
-      pairs =
-          countPairs(op, facts, int64_t(queries), int64_t(keys), tileQueries);
-    if (!pairs)
-      return Error{"the mask's ranges are known only when it runs"};
     // Every other axis of q repeats the same: heads, batch.
-    double repeats = elementsOf(op.getQ()) / queries / head;
+    double repeats = inputs.elementsOf(op.getQ()) /
+                     inputs.sizeOf(op.getQ(), op.getQAxis()) / head;
+    // But where each head has a mask of its own.
+    int64_t heads =
+        variesByHead(op) ? int64_t(inputs.sizeOf(op.getQ(), axis::Heads)) : 1;
 
     KernelBound bound;
     bound.name = "attention";
     bound.atom = schedule.getAtom().str();
-    bound.work = 4 * head * double(pairs->allowed) * repeats;
     bound.overlap = schedule.getAtom().getValue().starts_with("amx");
-    double rule = ruleOverSoftmax(op, *needed), visited = 0, keysOfTiles = 0;
-    int64_t left = int64_t(queries);
-    for (int64_t tilePairs : pairs->visited) {
-      int64_t here = std::min(left, tileQueries);
-      left -= here;
-      visited += double(tilePairs);
-      keysOfTiles += double(tilePairs) / double(here);
-      const AttentionTile &tile =
-          *llvm::find_if(llvm::reverse(tiling.tiles), [&](const auto &tile) {
-            return tile.rows >= here * tiling.group;
-          });
-      addTile(bound, tile, *needed, double(tilePairs) / double(here), head,
-              rule, repeats / double(tiling.group));
-    }
-    // Some tile reads a key, or none does.
-    double keysRead = std::min(keys, keysOfTiles);
-    bound.bytes = bytesOf(op.getQ()) +
-                  (bytesOf(op.getK()) + bytesOf(op.getV())) * keysRead / keys;
-    bound.visited = pairs->allowed ? visited / double(pairs->allowed) : 1;
-    bound.tile = concat(tiling.tiles.front().rows, " rows x ",
-                        tiling.tiles.front().keyTile, " keys");
-    all.push_back(bound);
+    bound.bytes = bytesOf(op.getQ());
+    double rule = ruleOverSoftmax(op, *needed), allowed = 0, visited = 0;
+    for (const Rows &rows : *all)
+      for (int64_t h = 0; h < heads; ++h) {
+        Result<PairCounts> pairs = pairsOf(op, facts, rows, tileQueries, h);
+        if (!pairs)
+          return pairs.error();
+        double times = rows.repeats * repeats / double(heads), keysOfTiles = 0;
+        allowed += double(pairs->allowed) * times;
+        int64_t left = rows.queries;
+        for (int64_t tilePairs : pairs->visited) {
+          int64_t here = std::min(left, tileQueries);
+          left -= here;
+          visited += double(tilePairs) * times;
+          double keys = double(tilePairs) / double(here);
+          keysOfTiles += keys;
+          const AttentionTile &tile = *llvm::find_if(
+              llvm::reverse(tiling.tiles), [&](const auto &tile) {
+                return tile.rows >= here * tiling.group;
+              });
+          if (bound.tile.empty())
+            bound.tile = concat(tile.rows, " rows x ", tile.keyTile, " keys");
+          addTile(bound, tile, *needed, keys, head, rule,
+                  times / double(tiling.group));
+        }
+        // Some tile reads a key, or none does; those of the call's own rows
+        // were made by a kernel before.
+        double there = isa<CacheType>(op.getK().getType()) ? double(rows.past)
+                                                           : double(rows.keys);
+        bound.bytes += bytesOfKey(op) * std::min(there, keysOfTiles) *
+                       rows.repeats / double(heads);
+      }
+    bound.work = 4 * head * allowed;
+    bound.visited = allowed > 0 ? visited / allowed : 1;
+    kernels.push_back(bound);
     return {};
+  }
+
+  Result<PairCounts> pairsOf(AttentionOp op, MaskFacts &facts, const Rows &rows,
+                             int64_t tileQueries, int64_t head) {
+    std::optional<PairCounts> pairs;
+    if (llvm::any_of(op.getMask().getSymbols(),
+                     [](MaskSymbolAttr symbol) { return symbol.isOpaque(); }))
+      pairs =
+          countPairsOfTables(op, rows.queries, rows.keys, tileQueries, tables);
+    if (!pairs && !facts.conditions().conditions.empty())
+      return Error{concat("how much the mask's tables allow is known only when "
+                          "it runs",
+                          op.getQRows() ? "" : ": give the inputs with --in")};
+    if (!pairs)
+      pairs = rows.past ? countPairsBehind(op, facts, rows.past, rows.queries,
+                                           tileQueries, head)
+                        : countPairs(op, facts, rows.queries, rows.keys,
+                                     tileQueries, head);
+    if (!pairs)
+      return Error{"the mask's ranges are known only when it runs"};
+    return *pairs;
   }
 
   /// `keys` keys for a tile, which has all its rows computed.
@@ -248,9 +292,11 @@ private:
     }
     double operations = 2 * head * scores * repeats;
     bound.products +=
-        productSeconds(*needed.atom, *needed.vectors, operations * filled,
+        productSeconds(*needed.atom, needed.vectors, operations * filled,
                        scoreLoads) +
-        productSeconds(*needed.atom, *needed.vectors, operations, outLoads);
+        productSeconds(*needed.atom, needed.vectors, operations, outLoads);
+    if (!needed.vectors)
+      return;
     double rate =
         bound.overlap ? needed.vectors->softmax : needed.vectors->softmaxBeside;
     bound.softmax += scores * repeats * (1 + rule) / rate / 1e9;
@@ -263,15 +309,23 @@ private:
     Result<Needed> needed = ratesOf(schedule.getAtom());
     if (!needed)
       return needed.error();
+    if (inputs.elementsOf(op.getX()) == 0)
+      return {}; // no row is wanted
     KernelBound bound;
     bound.name = "linear";
     bound.atom = schedule.getAtom().str();
-    bound.tile = concat(schedule.getRows(), " rows x ",
+    // A tile has no more rows than there are.
+    auto x = cast<RankedTensorType>(op.getX().getType());
+    double rows =
+        std::min(double(schedule.getRows()),
+                 inputs.elementsOf(op.getX()) / double(x.getShape().back()));
+    bound.tile = concat(int64_t(rows), rows == 1 ? " row x " : " rows x ",
                         schedule.getPanels() * 16, " outputs");
     bound.bytes = bytesOf(op.getX());
     for (Value weight : op.getWeights()) {
       auto type = cast<WeightType>(weight.getType());
-      bound.work += 2 * elementsOf(op.getX()) * double(type.getShape()[0]);
+      bound.work +=
+          2 * inputs.elementsOf(op.getX()) * double(type.getShape()[0]);
       bound.bytes += double(packedBytes(type));
     }
     // Integers: several products for one, and what makes their sums f32.
@@ -288,21 +342,19 @@ private:
       work *= integers->times;
     }
     bound.products +=
-        productSeconds(*needed->atom, *needed->vectors, work,
-                       loadsOfIssue(double(schedule.getRows()),
-                                    double(schedule.getPanels() * 16) /
-                                        double(target.getLanes())));
-    all.push_back(bound);
+        productSeconds(*needed->atom, needed->vectors, work,
+                       loadsOfIssue(rows, double(schedule.getPanels() * 16) /
+                                              double(target.getLanes())));
+    kernels.push_back(bound);
     return {};
   }
 
-  std::vector<KernelBound> all;
+  std::vector<KernelBound> kernels;
   ModuleOp module;
   TargetAttr target;
   const MachineRates &rates;
   const BenchInputs &inputs;
   TableValues tables; // of the entry's arguments
-  int64_t otherwise;
   MaskAnalysis masks;
 };
 
@@ -310,9 +362,8 @@ private:
 
 Result<std::vector<KernelBound>> kernelBounds(ModuleOp scheduled,
                                               const MachineRates &rates,
-                                              const BenchInputs &inputs,
-                                              int64_t otherwise) {
-  Bounds bounds(scheduled, rates, inputs, otherwise);
+                                              const BenchInputs &inputs) {
+  Bounds bounds(scheduled, rates, inputs);
   for (auto function : scheduled.getOps<func::FuncOp>())
     if (function->hasAttr("attn.entry"))
       if (Status done = bounds.function(function); !done)

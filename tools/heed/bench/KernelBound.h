@@ -28,28 +28,29 @@ struct KernelBound {
   double bytes = 0;     // of operands, each read once
   double memory = 0;    // seconds for these; 0 where no rate is known
   bool overlap = false; // softmax and products have units of their own
+  int64_t times = 1;    // kernels that are like this one
   double arithmetic() const {
     return overlap ? std::max(products, softmax) : products + softmax;
   }
   /// Lines are asked for while others are computed with.
   double seconds() const { return std::max(arithmetic(), memory); }
+  /// All but `times`.
+  bool isLike(const KernelBound &other) const;
 };
 
 /// Seconds of `operations`, `loadsOfIssue` vectors being loaded for each issue
 /// of the atom: what the atom does fed from L1, or what the loads allow where
-/// that is less.
+/// that is less. Loads count nothing without `vectors`.
 double productSeconds(const MachineRates::Atom &atom,
-                      const MachineRates::Vectors &vectors, double operations,
+                      const MachineRates::Vectors *vectors, double operations,
                       double loadsOfIssue);
 
-/// The bounds of all attentions and linears that the entry of a scheduled
-/// module runs; `sizes` of its open axes, `otherwise` where it names none, and
-/// the values of inputs that masks look at, by name.
-/// Errors: a table without a rate that is needed, an op whose work is known
-/// only when it runs.
+/// The bounds of all attentions and linears that one call of the entry of a
+/// scheduled module runs. Rates of vectors and of
+/// reading may be missing: what they are for counts nothing. Errors: a table
+/// without the rate of an atom, an op whose work is known only when it runs.
 Result<std::vector<KernelBound>> kernelBounds(mlir::ModuleOp scheduled,
                                               const MachineRates &rates,
-                                              const BenchInputs &inputs,
-                                              int64_t otherwise);
+                                              const BenchInputs &inputs);
 
 } // namespace heed

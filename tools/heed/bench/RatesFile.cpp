@@ -193,6 +193,22 @@ Result<MachineRates> ratesNamed(const std::string &name) {
   return readRates(name);
 }
 
+MachineRates builtinRates(attn::TargetAttr target) {
+  MachineRates rates;
+  for (attn::AtomAttr atom : target.getAtoms()) {
+    std::string kind = atom.getKind().str(), name = kind;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    rates.atoms.push_back(
+        {kind,
+         concat(name, " ", atom.getM(), "x", atom.getN(), "x", atom.getK()),
+         static_cast<int>(atom.getN()), static_cast<double>(atom.getRate()),
+         0});
+  }
+  rates.l1 = target.getL1();
+  rates.l2 = target.getL2();
+  return rates;
+}
+
 attn::TargetAttr withRates(attn::TargetAttr target, const MachineRates &rates) {
   llvm::SmallVector<attn::AtomAttr> atoms;
   for (attn::AtomAttr atom : target.getAtoms()) {

@@ -37,6 +37,10 @@ MachineRates cachedRates();
 /// What `--rates` says: "measured", or a file. Errors: those of readRates.
 Result<MachineRates> ratesNamed(const std::string &name);
 
+/// What is built in of a target: its atoms in registers and its caches, no
+/// loads, softmax and reading.
+MachineRates builtinRates(attn::TargetAttr target);
+
 /// `target` with the rates of its atoms and the sizes of its caches from the
 /// table, where it has them.
 attn::TargetAttr withRates(attn::TargetAttr target, const MachineRates &rates);
