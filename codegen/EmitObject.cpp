@@ -19,6 +19,7 @@ namespace {
 
 /// With these features where a function says nothing of its own.
 std::unique_ptr<llvm::TargetMachine> targetMachine(StringRef features) {
+  leaveAddressesAlone();
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();

@@ -13,6 +13,10 @@ namespace heed {
 /// Seconds, by function.
 using TimeOfFunctions = llvm::StringMap<double>;
 
+/// Keeps code generation from reducing what the passes below have reduced, or
+/// have left as it is, for the whole process. Before the first machine code.
+void leaveAddressesAlone();
+
 /// Runs the passes that generated code gains from, and no others.
 TimeOfFunctions optimise(llvm::Module &module, llvm::TargetMachine &machine);
 

@@ -8,11 +8,16 @@ using namespace mlir;
 namespace heed::attn {
 
 namespace {
+/// The register tiles differ in the order of the queries and in both products;
+/// all else is once in the code, for as many rows as the smallest tile that
+/// holds the item's.
 class FewRows {
 public:
-  FewRows(AttentionItems &a, const AttentionTile &tile)
-      : a(a), b(a.b), loc(a.loc), tile(tile), lanes(a.tiling.lanes),
-        width(llvm::alignTo(a.head, lanes)) {}
+  FewRows(AttentionItems &a, Value itemRows)
+      : a(a), b(a.b), loc(a.loc), tiles(a.tiling.fewTiles()),
+        lanes(a.tiling.lanes), width(llvm::alignTo(a.head, lanes)),
+        itemRows(itemRows),
+        rows(a.ofSmallest(tiles, itemRows, &AttentionTile::rows)) {}
 
   void compute(AttentionItem &item, Value withSinks) {
     AttentionOp op = a.op;
@@ -20,17 +25,20 @@ public:
     Value q = a.views.queries(item.segment, first, a.group);
     auto [keys, values] = a.views.keysAndValues(item.segment, a.keyHead(item));
     Value k = keys, v = values; // lambdas capture no binding
-    State s = state();
+    State all = state();
     // Scores are in units of log 2; a score rule sees them in their own units.
     double scale = op.getScale().convertToDouble() * (a.hasRule() ? 1 : kLog2E);
-    mark(TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, s.qt,
-                                   llvm::APFloat(scale), lanes));
-    if (s.positions)
-      mark(TilePositionsOp::create(b, loc, item.row, item.rows,
-                                   item.segment.past, a.group, s.positions,
-                                   lanes));
+    withTile([&](const AttentionTile &tile, State &s) {
+      mark(tile, TileLoadQueriesOp::create(b, loc, q, item.row, item.rows, s.qt,
+                                           llvm::APFloat(scale), lanes));
+    });
+    if (all.positions)
+      mark(tiles.front(), TilePositionsOp::create(b, loc, item.row, item.rows,
+                                                  item.segment.past, a.group,
+                                                  all.positions, lanes));
     auto start = [&](Value sinks) {
-      mark(TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
+      mark(tiles.front(),
+           TileStartOp::create(b, loc, all.m, all.mx, all.l, all.o, sinks,
                                sinks ? item.row : Value(), lanes));
     };
     if (op.getSinks())
@@ -40,34 +48,42 @@ public:
     else
       start({});
     SmallVector<Value> full = a.fullRanges(item);
+    int64_t block = tiles.front().keys;
     auto overBlocks = [&](Value from, Value to) {
-      a.loopOver(from, to, tile.keys, [&](Value key) {
-        Value count = a.minimum(a.index(tile.keys), a.sub(to, key));
-        auto scores = TileScoresOp::create(
-            b, loc, s.qt, k, key, count, s.mx, s.s,
-            a.isMasked() ? full : SmallVector<Value>(), s.positions, Value(),
-            tile.keyTile, lanes, StringAttr(), FloatAttr());
-        mark(scores);
-        if (a.hasRule())
-          emitRule(scores.getMap(), a, item);
-        if (a.isMasked())
-          emitMask(scores.getMask(), a, item);
-        mark(TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
-                                   Value(), tile.keyTile, lanes, FloatAttr()));
-        mark(TileCombineOp::create(b, loc, s.s, v, key, count, s.alpha, s.o,
-                                   tile.headTile, lanes, StringAttr()));
+      a.loopOver(from, to, block, [&](Value key) {
+        Value count = a.minimum(a.index(block), a.sub(to, key));
+        withTile([&](const AttentionTile &tile, State &s) {
+          auto scores = TileScoresOp::create(
+              b, loc, s.qt, k, key, count, s.mx, s.s,
+              a.isMasked() ? full : SmallVector<Value>(), s.positions, Value(),
+              tile.keyTile, lanes, StringAttr(), FloatAttr());
+          mark(tile, scores);
+          if (a.hasRule())
+            emitRule(scores.getMap(), a, item);
+          if (a.isMasked())
+            emitMask(scores.getMask(), a, item);
+        });
+        mark(tiles.front(),
+             TileSoftmaxOp::create(b, loc, all.s, count, all.m, all.mx, all.l,
+                                   all.alpha, Value(), tiles.front().keyTile,
+                                   lanes, FloatAttr()));
+        withTile([&](const AttentionTile &tile, State &s) {
+          mark(tile,
+               TileCombineOp::create(b, loc, s.s, v, key, count, s.alpha, s.o,
+                                     tile.headTile, lanes, StringAttr()));
+        });
       });
     };
     a.overRuns(item, [&](Value from, Value to) {
-      a.overTiles(item, from, to, tile, 1, overBlocks);
+      a.overTiles(item, from, to, tiles, 1, overBlocks);
     });
   }
 
   void store(AttentionItem &item) {
     Value out = a.views.outputs(item.segment, a.firstHead(item), a.group);
     State s = state();
-    mark(
-        TileStoreOp::create(b, loc, s.o, s.l, out, item.row, item.rows, lanes));
+    mark(tiles.front(), TileStoreOp::create(b, loc, s.o, s.l, out, item.row,
+                                            item.rows, lanes));
   }
 
 private:
@@ -75,44 +91,55 @@ private:
     Value qt, o, s, m, mx, l, alpha, positions;
   };
 
-  State state() {
-    int64_t rows = tile.rows;
+  void withTile(llvm::function_ref<void(const AttentionTile &, State &)> body) {
+    a.withSmallest(tiles, itemRows, [&](const AttentionTile &tile) {
+      State s = state(&tile);
+      body(tile, s);
+    });
+  }
+
+  /// Of a tile's rows, and with its queries; without a tile, of all `rows`.
+  State state(const AttentionTile *tile = nullptr) {
     const AttentionScratch &scratch = a.scratch;
-    auto ofRows = [&](int64_t offset, Type type = {}) {
-      return a.views.scratch(offset, {rows}, type);
+    auto ofRows = [&](int64_t offset, SmallVector<int64_t> sizes,
+                      Type type = {}) -> Value {
+      sizes.insert(sizes.begin(), tile ? tile->rows : ShapedType::kDynamic);
+      return memref::ViewOp::create(
+          b, loc, MemRefType::get(sizes, type ? type : b.getF32Type()),
+          a.views.get(AttentionArgKind::Scratch), a.index(offset),
+          tile ? ValueRange() : ValueRange(rows));
     };
     State s;
-    s.qt =
-        a.views.scratch(scratch.queries, RowVectors(rows, lanes).sizes(a.head));
-    s.o = a.views.scratch(scratch.out, {rows, width});
-    s.s = a.views.scratch(scratch.scores, {rows, lanes + tile.keys});
-    s.m = ofRows(scratch.m);
-    s.mx = ofRows(scratch.mx);
-    s.l = ofRows(scratch.l);
-    s.alpha = ofRows(scratch.alpha);
+    if (tile)
+      s.qt = a.views.scratch(scratch.queries,
+                             RowVectors(tile->rows, lanes).sizes(a.head));
+    s.o = ofRows(scratch.out, {width});
+    s.s = ofRows(scratch.scores, {lanes + tiles.front().keys});
+    s.m = ofRows(scratch.m, {});
+    s.mx = ofRows(scratch.mx, {});
+    s.l = ofRows(scratch.l, {});
+    s.alpha = ofRows(scratch.alpha, {});
     if (a.hasRule() || !a.op.getMask().allowsAll())
-      s.positions = ofRows(scratch.positions, b.getI32Type());
+      s.positions = ofRows(scratch.positions, {}, b.getI32Type());
     return s;
   }
 
-  void mark(Operation *made) {
+  void mark(const AttentionTile &tile, Operation *made) {
     made->setAttr(kKeysInLanes, b.getI64IntegerAttr(tile.rows));
   }
 
   AttentionItems &a;
   OpBuilder &b;
   Location loc;
-  const AttentionTile &tile;
+  ArrayRef<AttentionTile> tiles;
   int64_t lanes, width;
+  Value itemRows, rows;
 };
 } // namespace
 
 void computeFewRows(AttentionItems &items, AttentionItem &item,
                     Value withSinks) {
-  items.withSmallest(items.tiling.fewTiles(), item.rows,
-                     [&](const AttentionTile &tile) {
-                       FewRows(items, tile).compute(item, withSinks);
-                     });
+  FewRows(items, item.rows).compute(item, withSinks);
 }
 
 RowState stateOfFewRows(AttentionItems &items) {
@@ -125,7 +152,7 @@ RowState stateOfFewRows(AttentionItems &items) {
 }
 
 void storeFewRows(AttentionItems &items, AttentionItem &item) {
-  FewRows(items, *items.few).store(item);
+  FewRows(items, item.rows).store(item);
 }
 
 } // namespace heed::attn

@@ -178,6 +178,18 @@ void AttentionItems::withSmallest(
       [&] { withSmallest(tiles.drop_front(), rows, body); });
 }
 
+Value AttentionItems::ofSmallest(ArrayRef<AttentionTile> tiles, Value rows,
+                                 int64_t AttentionTile::*number) {
+  Value found = index(tiles.front().*number);
+  for (const AttentionTile &tile : tiles.drop_front())
+    if (tile.*number != tiles.front().*number) {
+      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                         rows, index(tile.rows));
+      found = select(fits, index(tile.*number), found);
+    }
+  return found;
+}
+
 Value AttentionItems::firstColumns(Value tile, int64_t count) {
   MemRefType type = cast<MemRefType>(tile.getType());
   if (type.getDimSize(1) == count)
@@ -257,12 +269,7 @@ void AttentionItems::overTiles(
     least = std::min(least, tile.keyTile);
   if (!keyTiles.any(least))
     return body(from, to);
-  Value keys = index(tiles.front().keyTile);
-  for (const AttentionTile &tile : tiles.drop_front()) {
-    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
-                                       item.rows, index(tile.rows));
-    keys = select(fits, index(tile.keyTile), keys);
-  }
+  Value keys = ofSmallest(tiles, item.rows, &AttentionTile::keyTile);
   keyTiles.overRuns(item.q0, item.q1, item.symbols, from, to, {keys, least},
                     step, body);
 }

@@ -54,6 +54,10 @@ struct AttentionItems : IndexCode {
   void withSmallest(llvm::ArrayRef<AttentionTile> tiles, Value rows,
                     llvm::function_ref<void(const AttentionTile &)> body);
 
+  /// A number of the tile that withSmallest would take.
+  Value ofSmallest(llvm::ArrayRef<AttentionTile> tiles, Value rows,
+                   int64_t AttentionTile::*number);
+
   /// The first `count` columns of a tile in scratch.
   Value firstColumns(Value tile, int64_t count);
 

@@ -92,13 +92,15 @@ private:
     TileCode c(b, loc, tiling.lanes);
     Value goesOn =
         arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, first, thread);
-    Value alone = both(equal(item.spans, index(1)), equal(first, last));
+    // Who has all spans is done with the last of them.
+    Value isLast = equal(i, sub(item.spans, index(1)));
+    Value isDone = both(isLast, equal(first, last));
+    Value alone = both(isDone, equal(item.spans, index(1)));
     when(
-        alone, [&] { storeFewRows(*this, item); },
+        alone, [] {},
         [&] {
           copyState(c, ownState(), slot(i, goesOn, index(0)), item.rows);
-          Value isLast = equal(i, sub(item.spans, index(1)));
-          when(both(isLast, equal(first, last)), [&] {
+          when(isDone, [&] {
             RowState state = ownState();
             clearState(c, state, item.rows);
             scf::ForOp::create(
@@ -107,9 +109,9 @@ private:
                   joinState(c, slot(j, goesOn, index(0)), state, item.rows);
                   scf::YieldOp::create(b, loc);
                 });
-            storeFewRows(*this, item);
           });
         });
+    when(isDone, [&] { storeFewRows(*this, item); });
   }
 
   /// The slot of span `i` in the scratch `away` bytes from this thread's.
@@ -199,7 +201,7 @@ private:
                             firstColumns(o, tile.rows), tile.headTile, lanes,
                             StringAttr());
     };
-    Value size = blockKeys(tiles, item.rows);
+    Value size = ofSmallest(tiles, item.rows, &AttentionTile::keys);
     auto overBlocks = [&](Value from, Value to) {
       loopOver(from, to, size, [&](Value key) {
         Value count = minimum(size, sub(to, key));
@@ -221,18 +223,6 @@ private:
     });
     sums.finish();
     return {m, l, o};
-  }
-
-  /// Keys of a block of the smallest tile that holds the rows.
-  Value blockKeys(ArrayRef<AttentionTile> tiles, Value rows) {
-    Value keys = index(tiles.front().keys);
-    for (const AttentionTile &tile : tiles.drop_front())
-      if (tile.keys != tiles.front().keys) {
-        Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
-                                           rows, index(tile.rows));
-        keys = select(fits, index(tile.keys), keys);
-      }
-    return keys;
   }
 
   Value total, threads, thread;

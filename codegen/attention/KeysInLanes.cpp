@@ -58,10 +58,17 @@ struct RowCode : TileCode {
     memref::StoreOp::create(b, loc, value, memref, at);
   }
   void overRows(int64_t rows, llvm::function_ref<void(Value r)> body) const {
-    loop(index(0), index(rows), 1, {}, [&](Value r, ValueRange) {
+    overRows(index(rows), body);
+  }
+  void overRows(Value rows, llvm::function_ref<void(Value r)> body) const {
+    loop(index(0), rows, 1, {}, [&](Value r, ValueRange) {
       body(r);
       return Values();
     });
+  }
+  /// The rows of a tile, which need not be known yet.
+  Value countRows(Value tile) const {
+    return b.createOrFold<memref::DimOp>(loc, tile, 0);
   }
   /// The column of S where a key of the block lies: a vector that begins before
   /// the block is stored too.
@@ -126,7 +133,7 @@ void lowerKeysInLanes(TileLoadQueriesOp op, OpBuilder &b) {
 void lowerKeysInLanes(TilePositionsOp op, OpBuilder &b) {
   RowCode c(b, op.getLoc(), op.getLanes(), 0);
   Value last = c.addIndex(op.getRows(), -1);
-  c.overRows(rowsOf(op.getPositions()), [&](Value r) {
+  c.overRows(c.countRows(op.getPositions()), [&](Value r) {
     Value row = c.addIndex(op.getRow(), c.minIndex(r, last));
     Value position = c.addIndex(op.getPast(), c.divIndex(row, op.getGroup()));
     c.storeScalar(
@@ -143,7 +150,7 @@ void lowerKeysInLanes(TileStartOp op, OpBuilder &b) {
   };
   Value lowest = scalar(std::numeric_limits<float>::lowest()),
         log2e = scalar(1.44269504f);
-  c.overRows(o.getDimSize(0), [&](Value r) {
+  c.overRows(c.countRows(op.getO()), [&](Value r) {
     Value start = lowest;
     if (Value sinks = op.getSinks()) {
       int64_t group = cast<MemRefType>(sinks.getType()).getDimSize(0);
@@ -437,7 +444,7 @@ LogicalResult lowerKeysInLanes(TileScoresOp op, OpBuilder &b) {
 
 void lowerKeysInLanes(TileSoftmaxOp op, OpBuilder &b) {
   RowCode c(b, op.getLoc(), op.getLanes(), 0);
-  c.overRows(rowsOf(op.getS()), [&](Value r) {
+  c.overRows(c.countRows(op.getS()), [&](Value r) {
     Value highest = c.loadScalar(op.getMx(), r);
     Value inVector = c.broadcast(highest);
     TileCode::Values sums =

@@ -107,8 +107,9 @@ private:
     if (op.getScale())
       for (Value &score : scores)
         score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
-    for (auto [i, score] : llvm::enumerate(scores))
-      storeScore(score, key, i);
+    if (parts() == 1 || op.getScale()) // else they are stored already
+      for (auto [i, score] : llvm::enumerate(scores))
+        storeScore(score, key, i);
     TileCode::Values result = llvm::to_vector_of<Value>(maxima);
     if (!maps.empty())
       return result;
@@ -247,12 +248,9 @@ private:
               [&](OpBuilder &, Location) {
                 scf::YieldOp::create(c.b, c.loc, sums);
               });
+          for (auto [i, sum] : llvm::enumerate(whole.getResults()))
+            storeScore(sum, key, i);
           Value more = c.lessIndex(end, c.index(depth));
-          scf::IfOp::create(c.b, c.loc, more, [&](OpBuilder &, Location) {
-            for (auto [i, sum] : llvm::enumerate(whole.getResults()))
-              storeScore(sum, key, i);
-            scf::YieldOp::create(c.b, c.loc);
-          });
           TileCode::Values next{end};
           llvm::append_range(next, whole.getResults());
           scf::ConditionOp::create(c.b, c.loc, more, next);
