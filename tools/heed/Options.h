@@ -12,7 +12,7 @@ struct Options {
   // build
   std::string output, target = "host", emit = "exe", schedule, numerics = "f32",
                       weights = "embed";
-  bool timing = false;
+  bool timing = false, emulate = false;
   int jobs = 0;
   // ir, explain
   std::string stage = "model";
