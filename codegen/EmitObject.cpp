@@ -1,5 +1,6 @@
 //===- EmitObject.cpp - The llvm stage becomes an object file or assembly -===//
 #include "codegen/EmitObject.h"
+#include "codegen/Emulate.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -58,7 +59,8 @@ void addEntry(llvm::Module &module, llvm::Function *model, StringRef name) {
 
 } // namespace
 
-Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
+Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context,
+                        bool emulated) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   auto target = module->getAttrOfType<TargetAttr>("attn.target");
@@ -69,7 +71,13 @@ Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
       translateModuleToLLVMIR(module, context, "model");
   if (!out)
     return {};
-  StringRef features = target.getFeatures().getValue();
+  std::string features = target.getFeatures().getValue().str(),
+              width = std::to_string(target.getVector());
+  if (emulated) {
+    emulateAvx512(*out);
+    features = withoutAvx512(features);
+    width = "256";
+  }
   auto machine = targetMachine(features);
   out->setTargetTriple(machine->getTargetTriple());
   out->setDataLayout(machine->createDataLayout());
@@ -95,14 +103,12 @@ Variant translateToLlvm(ModuleOp module, llvm::LLVMContext &context) {
       function.addFnAttr(llvm::Attribute::NoInline);
     }
     function.addFnAttr("target-features", features);
-    function.addFnAttr("prefer-vector-width",
-                       std::to_string(target.getVector()));
-    function.addFnAttr("min-legal-vector-width",
-                       std::to_string(target.getVector()));
+    function.addFnAttr("prefer-vector-width", width);
+    function.addFnAttr("min-legal-vector-width", width);
   }
 
   TimeOfFunctions times = optimise(*out, *machine);
-  return {target, std::move(out), entry, std::move(times)};
+  return {target, features, std::move(out), entry, std::move(times)};
 }
 
 std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants) {
@@ -126,7 +132,7 @@ std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants) {
   for (const Variant &variant : variants) {
     llvm::Function *entry = out->getFunction(variant.entry);
     entry->setLinkage(llvm::GlobalValue::InternalLinkage);
-    std::string features = variant.target.getFeatures().getValue().str();
+    std::string features = variant.features;
     llvm::erase(features, '+');
     table.push_back(llvm::ConstantStruct::get(
         type,

@@ -18,14 +18,17 @@ namespace heed {
 /// features, and its entry (runtime/model/Entry.h).
 struct Variant {
   attn::TargetAttr target;
+  std::string features; // what the code needs, as LLVM names it
   std::unique_ptr<llvm::Module> module;
   std::string entry;
   TimeOfFunctions optimised; // by LLVM's passes
 };
 
-/// Translates the llvm stage of a module for `attn.target` and optimises it.
-/// Null module and a diagnostic on failure.
-Variant translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context);
+/// Translates the llvm stage of a module for `attn.target` and optimises it;
+/// `emulated`: for a machine without AVX-512 (Emulate.h). Null module and a
+/// diagnostic on failure.
+Variant translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context,
+                        bool emulated = false);
 
 /// One module of all variants, best first, with the table `heed_variants`.
 std::unique_ptr<llvm::Module> joinVariants(std::vector<Variant> variants);

@@ -7,7 +7,7 @@ import random
 import subprocess
 import unittest
 
-from support import HEED, EndToEnd, peak_bytes, read_npy, run
+from support import HEED, EndToEnd, for_bf16, peak_bytes, read_npy, run
 
 WORDS = ["river", "stone", "lamp", "night", "keeper", "storm", "harbour", "the", "of", "##s", "##ing", "a", "b", "c"]
 CONTEXT = 48
@@ -69,7 +69,7 @@ class Embed(EndToEnd):
         self.assertRagged(self.program)
 
     def test_bf16_is_ragged_alike(self):
-        self.assertRagged(self.build(self.folder / "tiny.yaml", "--numerics=bf16"))
+        self.assertRagged(self.build(self.folder / "tiny.yaml", *for_bf16()))
 
     def assertRagged(self, program):
         lines = texts()

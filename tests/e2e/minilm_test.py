@@ -4,7 +4,7 @@ import math
 import random
 import unittest
 
-from support import CACHE, SOURCE, EndToEnd, Tensor, read_npy, run, write_ids
+from support import CACHE, SOURCE, EndToEnd, Tensor, for_bf16, read_npy, run, write_ids
 
 GOLDEN = SOURCE / "tests/golden/minilm"
 ABOUT = json.loads((GOLDEN / "about.json").read_text())
@@ -46,7 +46,7 @@ class MiniLM(EndToEnd):
                 self.assertEmbedding(number, repr(text))
 
     def test_bf16_is_near_the_goldens(self):
-        program = self.build("examples/minilm.yaml", "--numerics=bf16")
+        program = self.build("examples/minilm.yaml", *for_bf16())
         for number, ids in enumerate(ABOUT["ids"]):
             write_ids(self.folder / "ids.npy", [ids])
             run(program, "run", "--ids", self.folder / "ids.npy", "--out", f"embedding={self.folder}/e.npy")
@@ -55,7 +55,7 @@ class MiniLM(EndToEnd):
     def test_ragged_batches_are_bit_equal_to_each_text_alone(self):
         whole = " ".join(ABOUT["texts"][-1].split())
         texts = [" ".join(text.split()) for text in ABOUT["texts"][:-1]] + [whole[:at] for at in range(7, 700, 41)]
-        for program in (self.program, self.build("examples/minilm.yaml", "--numerics=bf16")):
+        for program in (self.program, self.build("examples/minilm.yaml", *for_bf16())):
             together = self.embeddings(program, texts, "--threads", "1")
             for threads in ("2", "3"):
                 self.assertEqual(self.embeddings(program, texts, "--threads", threads), together)

@@ -23,6 +23,8 @@ TYPES = {"<f4": "f", "<i8": "q", "<i4": "i"}
 
 FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
 AMX = "amx_bf16" in FLAGS
+# What code for a target needs beside AMX.
+NEEDS = {"x86-64-v3": set(), "x86-64-v4": {"avx512vl"}, "znver5": {"avx512_bf16", "avx512_vnni"}, "graniterapids": {"avx512_bf16", "avx512_vnni"}}
 
 
 class Tensor:
@@ -81,6 +83,16 @@ def run(*command, check=True, stdin=b"", limit_file=None, stdout=subprocess.PIPE
     if check and done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}\nexited with {done.returncode}:\n{done.stderr.decode(errors='replace')}")
     return done
+
+
+def for_target(name):
+    """Flags that compile for a target so that it runs here: with AVX-512 emulated where this CPU has none."""
+    return [f"--target={name}"] + ["--emulate"] * (not NEEDS[name] <= set(FLAGS.split()))
+
+
+def for_bf16():
+    """Flags for arithmetic of bf16: of this CPU, or of another, emulated, where it has none."""
+    return ["--numerics=bf16"] + for_target("znver5") * ("avx512_bf16" not in FLAGS)
 
 
 def with_amx(program):

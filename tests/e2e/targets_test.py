@@ -1,7 +1,7 @@
-"""Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX (emulated where there is none)."""
+"""Programs for several machines, and the arithmetic of bf16, on AVX-512 and on AMX, both emulated where there is none."""
 import unittest
 
-from support import AMX, FLAGS, HEED, SOURCE, EndToEnd, plain_attentions, run, with_amx
+from support import AMX, FLAGS, HEED, SOURCE, EndToEnd, for_target, plain_attentions, run, with_amx
 
 SUMS = "examples/sums/sums.yaml"
 TOUR = ["03-masked", "05-grouped", "07-sliding-window", "08-score-rules", "09-decoder-block"]
@@ -51,22 +51,19 @@ class Targets(EndToEnd):
             path.write_text(plain_attentions(["all", "kv <= q", "kv <= q and q - kv < 40"], 2, head, "q", "kv", element="bf16"))
             self.assertEqualsOracle(path, self.build(path, "--target=x86-64-v3"), SIZES, 4e-3)
 
-    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16")
     def test_bf16_of_the_tour(self):
         for name in TOUR:
             path = SOURCE / "examples/tour" / f"{name}.yaml"
-            self.compare(path, self.build(path, "--numerics=bf16", "--target=znver5"))
+            self.compare(path, self.build(path, "--numerics=bf16", *for_target("znver5")))
 
-    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
     def test_amx_of_the_tour(self):
         for name in TOUR:
             path = SOURCE / "examples/tour" / f"{name}.yaml"
-            program = self.build(path, "--numerics=bf16", "--target=graniterapids")
+            program = self.build(path, "--numerics=bf16", *for_target("graniterapids"))
             self.compare(path, *with_amx(program))
 
-    @unittest.skipUnless("avx512_bf16" in FLAGS, "this CPU has no AVX512-BF16, which code for AMX has too")
     def test_amx_adds(self):
-        program, environment = with_amx(self.build(SUMS, "--numerics=bf16", "--target=graniterapids"))
+        program, environment = with_amx(self.build(SUMS, "--numerics=bf16", *for_target("graniterapids")))
         self.assertEqual(run(program, "generate", "12+30=", env=environment).stdout, b"42\n")
 
 

@@ -190,14 +190,15 @@ bool Call::compare(const Npy &output, double &most) const {
 }
 
 std::string heed::fuzz::checkNative(const RandomModel &model, ModuleOp module,
-                                    StringRef heed, StringRef disabled,
-                                    double tolerance) {
+                                    StringRef heed, ArrayRef<std::string> flags,
+                                    StringRef disabled, double tolerance) {
   Workshop workshop;
   std::string file = workshop.file("model.yaml"),
               program = workshop.file("out");
   std::error_code failure;
   llvm::raw_fd_ostream(file, failure) << model.yaml();
   std::vector<std::string> build = {heed.str(), "build", file, "-o", program};
+  llvm::append_range(build, flags);
   if (!disabled.empty())
     build.insert(build.end(), {"--disable", disabled.str()});
   if (std::string fault = workshop.run(build); !fault.empty())

@@ -45,6 +45,9 @@ static cl::opt<double> tolerance("tolerance", cl::init(1e-12),
 static cl::opt<std::string>
     native("native", cl::value_desc("HEED"),
            cl::desc("build executables with this program and run them, too"));
+static cl::list<std::string> nativeFlags("native-flags", cl::CommaSeparated,
+                                         cl::value_desc("FLAG"),
+                                         cl::desc("flags of that build"));
 static cl::opt<double>
     nativeTolerance("native-tolerance", cl::init(2e-5),
                     cl::desc("largest relative difference of an executable"));
@@ -235,7 +238,8 @@ std::string Check::run() {
     std::string without = turn < names.size()    ? names[turn].str()
                           : turn == names.size() ? llvm::join(names, ",")
                                                  : "";
-    fault = fuzz::checkNative(model, *module, native, without, nativeTolerance);
+    fault = fuzz::checkNative(model, *module, native, nativeFlags, without,
+                              nativeTolerance);
     if (isBad() && !without.empty())
       fault = "without " + without + ": " + fault;
   }

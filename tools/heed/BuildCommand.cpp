@@ -200,7 +200,8 @@ int buildCommand(const Options &options) {
     if (!compilation.runTo(Stage::Llvm))
       return 1;
     timing.step("lower to llvm");
-    variants.push_back(translateToLlvm(compilation.module(), context));
+    variants.push_back(
+        translateToLlvm(compilation.module(), context, options.emulate));
     if (!variants.back().module)
       return 3;
     timing.step("optimise");

@@ -73,6 +73,10 @@ int parseCommandLine(int argc, char **argv, Options &options) {
                    "embed the weights, or put them beside")
       ->check(CLI::IsMember({"embed", "beside"}))
       ->capture_default_str();
+  build->add_flag("--emulate", options.emulate,
+                  "a target's tiles, layouts and roundings in instructions of "
+                  "x86-64-v3, slowly: to check another\nmachine's results on "
+                  "this one (AMX stays)");
   build
       ->add_option("-j", options.jobs,
                    "threads that make machine code (default: all processors)")

@@ -11,7 +11,7 @@ struct Options {
   std::string command, model;
   // build
   std::string output, emit = "exe", weights = "embed";
-  bool timing = false;
+  bool timing = false, emulate = false;
   int jobs = 0;
   // ir, explain
   std::string stage = "model";

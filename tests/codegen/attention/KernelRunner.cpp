@@ -1,5 +1,6 @@
 //===- KernelRunner.cpp - Compiles functions in memory and calls them -----===//
 #include "tests/codegen/attention/KernelRunner.h"
+#include "codegen/Emulate.h"
 #include "codegen/attention/LowerTileOps.h"
 #include "tests/amx/Emulator.h"
 
@@ -13,6 +14,7 @@
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -27,19 +29,23 @@ namespace heed::test {
 
 attn::TargetAttr Machine::attribute(MLIRContext *context) const {
   Builder b(context);
-  std::string joined;
-  for (const std::string &feature : features)
-    joined += (joined.empty() ? "" : ",") + feature;
   return attn::TargetAttr::get(context, b.getStringAttr(name),
-                               b.getStringAttr(joined), lanes * 32, registers,
-                               48 << 10, 1 << 20, {});
+                               b.getStringAttr(llvm::join(features, ",")),
+                               lanes * 32, registers, 48 << 10, 1 << 20, {});
 }
 
-bool Machine::runsHere() const {
+static bool hostHas(StringRef features) {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  return llvm::all_of(features, [&](StringRef feature) {
+  SmallVector<StringRef> all;
+  features.split(all, ',', -1, false);
+  return llvm::all_of(all, [&](StringRef feature) {
     return feature.starts_with("+amx") || host.lookup(feature.drop_front());
   });
+}
+
+bool Machine::isHere() const { return hostHas(llvm::join(features, ",")); }
+bool Machine::runsHere() const {
+  return hostHas(withoutAvx512(llvm::join(features, ",")));
 }
 
 const std::vector<Machine> &machines() {
@@ -138,7 +144,8 @@ static void addCaller(llvm::Function &function, llvm::Module &module) {
   b.CreateRetVoid();
 }
 
-CompiledModule::CompiledModule(ModuleOp module, const Machine &machine) {
+CompiledModule::CompiledModule(ModuleOp module, const Machine &machine,
+                               bool emulated) {
   double start = cpuSeconds();
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
@@ -155,10 +162,15 @@ CompiledModule::CompiledModule(ModuleOp module, const Machine &machine) {
   if (!code)
     die("no LLVM IR");
 
+  std::string features = llvm::join(machine.features, ",");
+  if (emulated) {
+    emulateAvx512(*code);
+    features = withoutAvx512(features);
+  }
   llvm::orc::JITTargetMachineBuilder builder{
       llvm::Triple(llvm::sys::getDefaultTargetTriple())};
   builder.setCPU("x86-64")
-      .addFeatures(machine.features)
+      .addFeatures(llvm::SubtargetFeatures(features).getFeatures())
       .setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   auto targetMachine = llvm::cantFail(builder.createTargetMachine());
   code->setDataLayout(targetMachine->createDataLayout());

@@ -31,12 +31,14 @@ struct Machine {
   std::vector<std::string> features;
 
   attn::TargetAttr attribute(mlir::MLIRContext *context) const;
+  /// Whether this CPU has all of it, AMX aside, which tests/amx emulates.
+  bool isHere() const;
+  /// Whether its code runs here: AVX-512 is emulated where there is none.
   bool runsHere() const;
 };
 /// AVX-512 and AVX2 with FMA.
 const std::vector<Machine> &machines();
-/// AVX-512 with BF16, and that with AMX, which every machine of the first kind
-/// runs: emulated where it has none.
+/// AVX-512 with BF16, and that with AMX.
 const Machine &bf16Machine();
 const Machine &amxMachine();
 
@@ -47,7 +49,10 @@ std::unique_ptr<mlir::MLIRContext> makeContext();
 /// be.
 class CompiledModule {
 public:
-  CompiledModule(mlir::ModuleOp module, const Machine &machine);
+  CompiledModule(mlir::ModuleOp module, const Machine &machine)
+      : CompiledModule(module, machine, !machine.isHere()) {}
+  /// With AVX-512 emulated, or for a CPU that has it.
+  CompiledModule(mlir::ModuleOp module, const Machine &machine, bool emulated);
   void call(const std::string &function,
             const std::vector<Argument> &arguments) const;
   double compileSeconds = 0; // of CPU time
