@@ -6,6 +6,7 @@
 #include "codegen/attention/KeySpans.h"
 #include "codegen/attention/LongRows.h"
 #include "ir/Axes.h"
+#include "ir/Bands.h"
 
 using namespace mlir;
 
@@ -195,9 +196,16 @@ private:
       TileSoftmaxOp::create(b, loc, s, count, state(scratch.m), mx,
                             state(scratch.l), alpha, Value(), tile.keyTile,
                             lanes, FloatAttr());
-      TileCombineOp::create(b, loc, s, v, key, count, alpha,
-                            firstColumns(o, tile.rows), tile.headTile, lanes,
-                            StringAttr());
+      auto combine = TileCombineOp::create(b, loc, s, v, key, count, alpha,
+                                           firstColumns(o, tile.rows),
+                                           tile.headTile, lanes, StringAttr());
+      if (seesFewKeys(op)) {
+        // Other masks visit short runs of keys: the maximum says little yet.
+        bool isPlain = isBanded(op) && !hasRule() && !op.getSinks();
+        scores->setAttr(isPlain ? kChainsFromMaximum : kShortChains,
+                        b.getUnitAttr());
+        combine->setAttr(kShortChains, b.getUnitAttr());
+      }
     };
     Value size = blockKeys(tiles, item.rows);
     auto overBlocks = [&](Value from, Value to) {
