@@ -12,4 +12,9 @@ bool isBanded(AttentionOp op) {
   });
 }
 
+bool seesFewKeys(AttentionOp op) {
+  return isBanded(op) ||
+         (op.getTileBounds() && !op.getTileBounds()->getExact());
+}
+
 } // namespace heed::attn

@@ -9,4 +9,8 @@ namespace heed::attn {
 /// tile's queries, as a sliding window's does.
 bool isBanded(AttentionOp op);
 
+/// Whether no row may see many keys: the mask is a band, or forbids keys
+/// between those that it allows (strides, two-dimensional blocks).
+bool seesFewKeys(AttentionOp op);
+
 } // namespace heed::attn

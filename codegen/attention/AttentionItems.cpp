@@ -2,7 +2,9 @@
 #include "codegen/attention/AttentionItems.h"
 #include "codegen/attention/KeySpans.h"
 #include "codegen/attention/MaskCode.h"
+#include "codegen/attention/TileLowering.h"
 #include "ir/Axes.h"
+#include "ir/Bands.h"
 
 using namespace mlir;
 
@@ -259,6 +261,15 @@ void AttentionItems::overRuns(
         Value newLast = arith::SelectOp::create(b, loc, isEmpty, last, to);
         scf::YieldOp::create(b, loc, ValueRange{newFirst, newLast});
       });
+}
+
+void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
+  if (!seesFewKeys(op))
+    return;
+  // Other masks visit short runs of keys: the maximum says little yet.
+  bool isPlain = isBanded(op) && !hasRule() && !op.getSinks();
+  scores->setAttr(isPlain ? kChainsFromMaximum : kShortChains, b.getUnitAttr());
+  combine->setAttr(kShortChains, b.getUnitAttr());
 }
 
 void AttentionItems::overTiles(

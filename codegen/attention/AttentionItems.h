@@ -77,6 +77,9 @@ struct AttentionItems : IndexCode {
                  llvm::ArrayRef<AttentionTile> tiles, int64_t step,
                  llvm::function_ref<void(Value from, Value to)> body);
 
+  /// How the products of a block are summed (TileLowering.h).
+  void markChains(TileScoresOp scores, TileCombineOp combine);
+
   /// Whether the mask forbids pairs that an item visits.
   bool isMasked() {
     return tables.any() || llvm::any_of(loops, [](TileLoopAttr loop) {

@@ -197,9 +197,10 @@ private:
       TileSoftmaxOp::create(b, loc, s, count, state(scratch.m), mx,
                             state(scratch.l), alpha, Value(), tile.keyTile,
                             lanes, FloatAttr());
-      TileCombineOp::create(b, loc, s, v, key, count, alpha,
-                            firstColumns(o, tile.rows), tile.headTile, lanes,
-                            StringAttr());
+      auto combine = TileCombineOp::create(b, loc, s, v, key, count, alpha,
+                                           firstColumns(o, tile.rows),
+                                           tile.headTile, lanes, StringAttr());
+      markChains(scores, combine);
     };
     Value size = ofSmallest(tiles, item.rows, &AttentionTile::keys);
     auto overBlocks = [&](Value from, Value to) {

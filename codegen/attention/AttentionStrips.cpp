@@ -136,9 +136,11 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
             emitMask(scores.getMask(), *this, part);
           TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
                                 s.p, tile.keyTile, lanes, ofSoftmax);
-          TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp, sub(from, key),
-                                count, s.alpha, s.o, tile.headTile, lanes,
-                                atom);
+          auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
+                                               sub(from, key), count, s.alpha,
+                                               s.o, tile.headTile, lanes, atom);
+          if (!pairs)
+            markChains(scores, combine);
         };
         when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
              [&] {

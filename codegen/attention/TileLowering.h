@@ -146,9 +146,17 @@ struct TileCode : VectorBuilder {
 /// outputs of bf16. Without one, integers round them.
 inline constexpr llvm::StringLiteral kAtom = "attn.atom";
 
-/// Keys summed in one chain where a row's sum begins: a row of few keys has no
-/// other sums that its error could average with.
+/// Weights or weighted values summed in one chain where a row's sum begins: a
+/// row of few keys has no other sums that its error could average with.
 inline constexpr int64_t kFirstChain = 32;
+
+/// On tile_scores and tile_combine of masks whose rows never see many keys: all
+/// blocks are summed in shorter chains, not only those in which a row begins.
+inline constexpr llvm::StringLiteral kShortChains = "attn.short_chains";
+/// On tile_scores instead, where mx is the maximum of plain scores: chains
+/// start from a part of it.
+inline constexpr llvm::StringLiteral kChainsFromMaximum =
+    "attn.chains_from_maximum";
 
 /// Transposes lanes x lanes elements in registers.
 void transpose(const TileCode &c, TileCode::Values &rows);

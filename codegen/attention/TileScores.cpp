@@ -37,7 +37,7 @@ public:
     if (onTiles)
       amxScores(op, c);
     if (parts() > 1)
-      begins = isDeep() ? constant(true) : someRowBegins();
+      cutChains();
     TileCode::Values maxima;
     for (int64_t v = 0; v < vectors; ++v)
       maxima.push_back(c.load(op.getMx(), c.index(v * c.lanes)));
@@ -63,11 +63,6 @@ public:
   }
 
 private:
-  /// Features summed in one chain.
-  int64_t chainLength() const { return depth > 64 ? 64 : 32; }
-  /// So many features are never summed in one chain.
-  bool isDeep() const { return depth > 128; }
-
   /// One LaneRegion for each vector of rows: q differs between them.
   LogicalResult prepareRules() {
     for (int64_t v = 0; v < vectors; ++v) {
@@ -205,14 +200,30 @@ private:
   //===--- f32: a long sum in one chain loses digits: where that shows, the
   // features are summed in equal parts, which meet in S ---===//
 
-  int64_t parts() {
-    return op.getAtom() ? 1 : llvm::divideCeil(depth, chainLength());
-  }
-  int64_t part() { return llvm::divideCeil(depth, parts()); }
+  int64_t parts() { return op.getAtom() ? 1 : llvm::divideCeil(depth, 32); }
 
-  Value constant(bool value) {
-    return arith::ConstantOp::create(c.b, c.loc, c.b.getBoolAttr(value));
+  /// Features summed in one chain: few where a single score may show.
+  void cutChains() {
+    Value few = c.index(llvm::divideCeil(depth, parts()));
+    step = few;
+    if (op->hasAttr(kShortChains))
+      return;
+    // More than 128 are too many for any row.
+    int64_t most = depth > 128 ? 64 : depth;
+    Value begins = someRowBegins();
+    step = c.select(begins, few, c.index(most));
+    // From minus half of what a score that matters will be, a chain stays half
+    // as far from zero, and so do its roundings: as good as two chains, and
+    // nothing goes through memory.
+    if (!op->hasAttr(kChainsFromMaximum))
+      return;
+    Value part = c.constant(-0.5 * most / depth);
+    for (int64_t v = 0; v < vectors; ++v)
+      starts.push_back(
+          c.select(begins, c.constant(0),
+                   c.mul(c.load(op.getMx(), c.index(v * c.lanes)), part)));
   }
+
   Value loadScore(Value key, int64_t i) {
     return c.load(op.getS(), {c.addIndex(key, i / vectors),
                               c.index(i % vectors * c.lanes)});
@@ -229,7 +240,6 @@ private:
       return chain(keys, c.index(0), c.index(depth));
     SmallVector<Type> types{c.b.getIndexType()};
     types.append(keys.size() * vectors, c.f32());
-    Value step = c.select(begins, c.index(part()), c.index(depth));
     // One chain in the code: it runs once, or once a part.
     auto loop = scf::WhileOp::create(
         c.b, c.loc, types, c.index(0),
@@ -273,9 +283,11 @@ private:
   /// The sums over the features from `begin` to `end`.
   TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
     TileCode::Values rows = rowsOf(keys),
-                     zeros(keys.size() * vectors, c.constant(0));
+                     sums(keys.size() * vectors, c.constant(0));
+    for (size_t i = 0; !starts.empty() && i < sums.size(); ++i)
+      sums[i] = starts[i % vectors];
     Value length = c.subIndex(end, begin);
-    return c.loop(c.index(0), length, 1, zeros, [&](Value i, ValueRange sums) {
+    sums = c.loop(c.index(0), length, 1, sums, [&](Value i, ValueRange sums) {
       TileCode::Values q, next;
       Value d = c.addIndex(begin, i);
       if (!c.isBlock(op.getK()))
@@ -289,6 +301,9 @@ private:
       }
       return next;
     });
+    for (size_t i = 0; !starts.empty() && i < sums.size(); ++i)
+      sums[i] = c.sub(sums[i], starts[i % vectors]);
+    return sums;
   }
 
   /// Each feature asks for a line of the keys one block later, all of them for
@@ -368,7 +383,8 @@ private:
   int64_t keyTile, depth, vectors;
   DistanceLines lines;
   SmallVector<LaneRegion> maps, masks;
-  Value highest, lowest, begins;
+  Value highest, lowest, step;
+  TileCode::Values starts; // of chains; none: zero
   bool failedRule = false;
 };
 } // namespace

@@ -90,31 +90,45 @@ static void softmaxOf(TileSoftmaxOp op, const TileCode &c,
   // long as the block would lose digits.
   if (!op.getP())
     zeros.append(vectors, c.constant(0));
-  TileCode::Values sums = c.loop(
-      c.index(0), rounded, unroll, zeros, [&](Value key, ValueRange carried) {
-        TileCode::Values next = llvm::to_vector_of<Value>(carried),
-                         turn(2 * vectors), weights;
-        for (int64_t k = 0; k < unroll; ++k) {
-          Value row = c.addIndex(key, k);
-          for (auto [v, at] : llvm::enumerate(columns)) {
-            Value s = c.load(op.getS(), {row, at});
-            Value x = scale ? c.fma(s, scale, maxima[v]) : c.sub(s, maxima[v]);
-            if (op.getP()) {
-              weights.push_back(vecmath::exp2NonPositiveCoarse(c.b, c.loc, x));
-              continue;
-            }
-            Value weight = vecmath::exp2NonPositive(c.b, c.loc, x);
-            c.store(weight, op.getS(), {row, at});
-            Value &sum = turn[k % 2 * vectors + v];
-            sum = sum ? c.add(sum, weight) : weight;
-          }
+  auto turn = [&](Value key, ValueRange carried) {
+    TileCode::Values next = llvm::to_vector_of<Value>(carried),
+                     added(2 * vectors), weights;
+    for (int64_t k = 0; k < unroll; ++k) {
+      Value row = c.addIndex(key, k);
+      for (auto [v, at] : llvm::enumerate(columns)) {
+        Value s = c.load(op.getS(), {row, at});
+        Value x = scale ? c.fma(s, scale, maxima[v]) : c.sub(s, maxima[v]);
+        if (op.getP()) {
+          weights.push_back(vecmath::exp2NonPositiveCoarse(c.b, c.loc, x));
+          continue;
         }
-        if (op.getP())
-          storePairs(op, c, key, weights, next);
-        for (auto [sum, added] : llvm::zip(next, turn))
-          sum = added ? c.add(sum, added) : sum;
-        return next;
-      });
+        Value weight = vecmath::exp2NonPositive(c.b, c.loc, x);
+        c.store(weight, op.getS(), {row, at});
+        Value &sum = added[k % 2 * vectors + v];
+        sum = sum ? c.add(sum, weight) : weight;
+      }
+    }
+    if (op.getP())
+      storePairs(op, c, key, weights, next);
+    for (auto [sum, more] : llvm::zip(next, added))
+      sum = more ? c.add(sum, more) : sum;
+    return next;
+  };
+  auto sumOf = [&](Value from, Value to) {
+    return c.loop(from, to, unroll, zeros, turn);
+  };
+  // All outputs of a row share the error of its sum.
+  TileCode::Values sums =
+      op.getP() ? sumOf(c.index(0), rounded)
+                : c.loop(c.index(0), rounded, kFirstChain, zeros,
+                         [&](Value from, ValueRange carried) {
+                           Value to = c.minIndex(c.addIndex(from, kFirstChain),
+                                                 rounded);
+                           TileCode::Values next = sumOf(from, to);
+                           for (auto [sum, before] : llvm::zip(next, carried))
+                             sum = c.add(before, sum);
+                           return next;
+                         });
   for (int64_t v = 0; !op.getP() && v < vectors; ++v)
     sums[v] = c.add(sums[v], sums[vectors + v]);
   for (auto [v, at] : llvm::enumerate(columns))
@@ -254,9 +268,16 @@ void lowerTile(TileCombineOp op, OpBuilder &b) {
   int64_t head = op.getO().getType().getDimSize(0), headTile = op.getHeadTile(),
           whole = head - head % headTile;
   Value chain;
-  if (!op.getAtom())
-    chain = c.select(beginsSums(c, op.getAlpha()), c.index(kFirstChain),
-                     c.maxIndex(op.getCount(), c.index(1)));
+  if (!op.getAtom()) {
+    int64_t block = op.getP().getType().getDimSize(0);
+    auto atLeast = [&](int64_t keys) { // in equal chains
+      return c.index(
+          llvm::divideCeil(block, std::max<int64_t>(block / keys, 1)));
+    };
+    chain = c.select(beginsSums(c, op.getAlpha()), atLeast(kFirstChain),
+                     op->hasAttr(kShortChains) ? atLeast(2 * kFirstChain)
+                                               : c.index(block));
+  }
   auto tile = [&](Value d, int64_t features) {
     if (op.getAtom())
       combinePairs(op, c, d, features);

@@ -21,24 +21,44 @@ struct Row {
   double limit;
 };
 
+Rule everyEighth() {
+  return asked(" : \"q - kv >= 0, (q - kv) mod 8 == 0\"",
+               [](int64_t q, int64_t kv, int64_t) {
+                 return kv <= q && (q - kv) % 8 == 0;
+               });
+}
+/// Blocks of 8 x 8 of an image 32 wide.
+Rule blocks() {
+  return asked(" : \"q floordiv 256 - kv floordiv 256 == 0, (q mod 32) "
+               "floordiv 8 - (kv mod 32) floordiv 8 == 0\"",
+               [](int64_t q, int64_t kv, int64_t) {
+                 return q / 256 == kv / 256 && q % 32 / 8 == kv % 32 / 8;
+               });
+}
+
 std::vector<Row> rows() {
   std::vector<Row> all;
+  auto add = [&](const char *name, const Rule &rule, int64_t head,
+                 Lengths lengths, double limit = 5e-7) {
+    all.push_back({name, Layout::HeadsMajor, rule, head, lengths, limit});
+  };
   for (int64_t head : {64, 80, 128, 256}) {
     // The first rows of a causal mask have few keys, so that nothing averages.
-    all.push_back(
-        {"causal", Layout::HeadsMajor, causal(), head, {200, 200}, 5e-7});
-    all.push_back({"full",
-                   Layout::HeadsMajor,
-                   heed::test::all(),
-                   head,
-                   {20, 2048},
-                   5e-7});
+    add("causal", causal(), head, {200, 200});
+    add("full", heed::test::all(), head, {20, 2048});
+    // Rows that never see many keys: weight that lies on few of them shows
+    // their scores' errors.
+    // Three of these miss the contract by up to a fifth: docs/numerics.md.
+    double wide = head > 128 ? 6.5e-7 : 5e-7;
+    add("window of 256", window(256), head, {1024, 1024}, wide);
+    add("window of 64", window(64), head, {512, 512});
+    add("every eighth key", everyEighth(), head, {800, 800},
+        head == 128 ? 6.5e-7 : 5e-7);
+    add("blocks in two dimensions", blocks(), head, {640, 640});
+    add("documents of 300", causalDocuments(300), head, {700, 700}, wide);
   }
-  // Rows that never see many keys: weight that lies on few of them shows their
-  // scores' errors.
   for (int64_t head : {64, 128})
-    all.push_back(
-        {"window", Layout::HeadsMajor, window(256), head, {1024, 1024}, 1e-6});
+    add("causal", causal(), head, {640, 640});
   all.push_back(
       {"full", Layout::HeadsMajor, heed::test::all(), 64, {12, 65536}, 1e-6});
   all.push_back(
