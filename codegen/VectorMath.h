@@ -18,9 +18,9 @@ namespace heed::vecmath {
 /// 2^128 it is infinity.
 mlir::Value exp2(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 
-/// 2^x for x <= 0, with fewer instructions: at most 3 ulp; 0 for x <= -127, also
-/// for x = -infinity. Between that and -126 it is 0, or on AVX2 a number of no
-/// more than 2^-126, which may be denormal.
+/// 2^x for x <= 0, with fewer instructions: at most 3 ulp; 0 for x <= -127,
+/// also for x = -infinity. Between that and -126 it is 0, or on AVX2 a number
+/// of no more than 2^-126, which may be denormal.
 mlir::Value exp2NonPositive(mlir::OpBuilder &b, mlir::Location loc,
                             mlir::Value x);
 

@@ -171,7 +171,8 @@ CompiledModule::CompiledModule(ModuleOp module, const Machine &machine,
       llvm::Triple(llvm::sys::getDefaultTargetTriple())};
   builder.setCPU("x86-64")
       .addFeatures(llvm::SubtargetFeatures(features).getFeatures())
-      .setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
+      .setCodeGenOptLevel(emulated ? llvm::CodeGenOptLevel::Less
+                                   : llvm::CodeGenOptLevel::Aggressive);
   auto targetMachine = llvm::cantFail(builder.createTargetMachine());
   code->setDataLayout(targetMachine->createDataLayout());
   code->setTargetTriple(targetMachine->getTargetTriple());
@@ -197,7 +198,10 @@ CompiledModule::CompiledModule(ModuleOp module, const Machine &machine,
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, graphs, modules);
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+  // Nobody times emulated code, and there is twice as much of it.
+  passes
+      .buildPerModuleDefaultPipeline(emulated ? llvm::OptimizationLevel::O1
+                                              : llvm::OptimizationLevel::O2)
       .run(*code, modules);
 
   if (const char *path = std::getenv("HEED_TEST_DUMP")) {

@@ -8,10 +8,10 @@
 using namespace heed::test;
 
 // Which queries a thread computes is seen in what it writes; their allowed
-// pairs are its work. Tiles are of 48 queries at most, and visit up to 48 keys
-// more than a query is allowed.
+// pairs are its work. Tiles are of 128 queries at most, and visit up to as many
+// keys more than a query is allowed.
 TEST_CASE("threads have equal work under any mask", "[attention]") {
-  constexpr int64_t length = 3000, heads = 2, tile = 48;
+  constexpr int64_t length = 3000, heads = 2, tile = 128;
   Rule blocks = masked(" : \"q - kv >= 0, q floordiv 256 - kv floordiv 256 == "
                        "0\"",
                        [](int64_t q, int64_t kv, int64_t) {

@@ -18,6 +18,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <map>
 
 using namespace heed::attn;
 using namespace heed::test;
@@ -34,8 +35,10 @@ struct Visit {
   int64_t q0, queries, from, count, keyTile;
 };
 
-/// Writes (kind, a, b) behind the entries of the log: log[0] is their number.
-void record(Operation *op, Value log, int64_t kind, Value a, Value b) {
+/// Writes (kind, a, b, where the queries lie) behind the entries of the log:
+/// log[0] is their number.
+void record(Operation *op, Value log, int64_t kind, Value a, Value b,
+            Value queries) {
   OpBuilder builder(op);
   Location loc = op->getLoc();
   auto index = [&](int64_t n) -> Value {
@@ -44,14 +47,16 @@ void record(Operation *op, Value log, int64_t kind, Value a, Value b) {
   auto load = memref::LoadOp::create(builder, loc, log, ValueRange{index(0)});
   Value n =
       arith::IndexCastOp::create(builder, loc, builder.getIndexType(), load);
-  Value at = arith::MulIOp::create(builder, loc, n, index(3));
+  Value at = arith::MulIOp::create(builder, loc, n, index(4));
+  auto tile =
+      memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, queries);
   auto put = [&](Value value, Value where) {
     Value number =
         arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value);
     memref::StoreOp::create(builder, loc, number, log, ValueRange{where});
   };
   int64_t i = 0;
-  for (Value value : {index(kind), a, b})
+  for (Value value : {index(kind), a, b, Value(tile)})
     put(value, arith::AddIOp::create(builder, loc, at, index(++i)));
   put(arith::AddIOp::create(builder, loc, n, index(1)), index(0));
 }
@@ -98,10 +103,10 @@ public:
     SmallVector<Operation *> tileOps;
     compute.walk([&](Operation *inner) {
       if (auto start = dyn_cast<TileLoadQueriesOp>(inner))
-        record(inner, log, 0, start.getRow(), start.getRows());
+        record(inner, log, 0, start.getRow(), start.getRows(), start.getQt());
       else if (auto scores = dyn_cast<TileScoresOp>(inner))
         record(inner, log, scores.getKeyTile(), scores.getFrom(),
-               scores.getCount());
+               scores.getCount(), scores.getQt());
       if (inner->getName().getStringRef().starts_with("attn.tile_"))
         tileOps.push_back(inner);
     });
@@ -154,18 +159,19 @@ public:
     values.push_back(Argument::of(log));
     compiled->call("attention", values);
     std::vector<Visit> blocks;
-    Visit block{};
+    std::map<int64_t, Visit> tiles; // by where their queries lie
     for (int64_t i = 0; i < log[0]; ++i) {
-      const int64_t *entry = &log[1 + 3 * i];
+      const int64_t *entry = &log[1 + 4 * i];
+      Visit &tile = tiles[entry[3]];
       if (entry[0] == 0) {
-        block.q0 = past + entry[1];
-        block.queries = entry[2];
+        tile.q0 = past + entry[1];
+        tile.queries = entry[2];
         continue;
       }
-      block.keyTile = entry[0];
-      block.from = entry[1];
-      block.count = entry[2];
-      blocks.push_back(block);
+      tile.keyTile = entry[0];
+      tile.from = entry[1];
+      tile.count = entry[2];
+      blocks.push_back(tile);
     }
     return blocks;
   }
