@@ -218,11 +218,12 @@ SmallVector<Value> AttentionItems::fullRanges(AttentionItem &item) {
 }
 
 void AttentionItems::overRuns(
-    AttentionItem &item, llvm::function_ref<void(Value from, Value to)> body) {
+    AttentionItem &item, int64_t offset,
+    llvm::function_ref<void(Value from, Value to)> body) {
   if (item.ranges.size() == 1)
     return body(item.ranges[0].first, item.ranges[0].second);
   int64_t count = item.ranges.size();
-  Value ranges = views.scratch(scratch.ranges, {count + 1, 2}, b.getI64Type());
+  Value ranges = views.scratch(offset, {count + 1, 2}, b.getI64Type());
   auto put = [&](int64_t i, int64_t bound, Value value) {
     memref::StoreOp::create(
         b, loc, arith::IndexCastOp::create(b, loc, b.getI64Type(), value),

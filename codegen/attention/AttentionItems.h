@@ -68,6 +68,11 @@ struct AttentionItems : IndexCode {
   /// Calls body once, in a loop over the runs of keys: the ranges, with those
   /// that touch joined.
   void overRuns(AttentionItem &item,
+                llvm::function_ref<void(Value from, Value to)> body) {
+    overRuns(item, scratch.ranges, body);
+  }
+  /// The same with the ranges at `offset` of the scratch meanwhile.
+  void overRuns(AttentionItem &item, int64_t offset,
                 llvm::function_ref<void(Value from, Value to)> body);
 
   /// Calls body once, for the parts of [from, to) that the item needs in tiles

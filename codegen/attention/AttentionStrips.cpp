@@ -119,11 +119,6 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
       TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
                                b.getStringAttr(tiling.atom), lanes);
       overStrips(item, [&](AttentionItem &part, Value strip) {
-        // The strip's own keys of the block, from a whole step of the atom.
-        auto [lowest, highest] = hull(part);
-        Value from = maximum(lowest, key), to = minimum(highest, end);
-        from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
-                                                index(tiling.step)));
         auto visit = [&](const AttentionTile &tile, Value from, Value count) {
           StripState s = stripState(tile, strip);
           auto scores = TileScoresOp::create(
@@ -142,16 +137,28 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
           if (!pairs)
             markChains(scores, combine);
         };
-        when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
-             [&] {
-               overTiles(part, from, to, tiling.rowTiles(), tiling.step,
-                         [&](Value from, Value to) {
-                           withSmallest(tiling.rowTiles(), part.rows,
-                                        [&](const AttentionTile &tile) {
-                                          visit(tile, from, sub(to, from));
-                                        });
-                         });
-             });
+        // The strip's own keys of the block, from a whole step of the atom.
+        auto own = [&](Value lowest, Value highest) {
+          Value from = maximum(lowest, key), to = minimum(highest, end);
+          from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
+                                                  index(tiling.step)));
+          when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from,
+                                     to),
+               [&] {
+                 overTiles(part, from, to, tiling.rowTiles(), tiling.step,
+                           [&](Value from, Value to) {
+                             withSmallest(tiling.rowTiles(), part.rows,
+                                          [&](const AttentionTile &tile) {
+                                            visit(tile, from, sub(to, from));
+                                          });
+                           });
+               });
+        };
+        // Runs that begin at whole steps may share keys.
+        if (tiling.step == 1)
+          return overRuns(part, scratch.stripRanges, own);
+        auto [lowest, highest] = hull(part);
+        own(lowest, highest);
       });
     });
   };

@@ -155,6 +155,7 @@ AttentionScratch::AttentionScratch(AttentionOp op,
                                         packedBytes * llvm::alignTo(head, 16)));
   alpha = take(rows);
   ranges = take((loops + 1) * 2 * 8);
+  stripRanges = take((loops + 1) * 2 * 8);
   spans = bytes;
   if (const AttentionTile *few = tiling.fewRows())
     take(2 * SpanSlots(*few, head, tiling.lanes).regionBytes());

@@ -63,7 +63,7 @@ struct AttentionScratch {
   // What each strip has of its own; `strip` bytes lie between two strips.
   int64_t queries, out, m, mx, l, positions, strip;
   int64_t total, totalM, totalL, usesTotal; // of LongRows.h
-  int64_t scores, packedKeys, packedValues, ranges, alpha, bytes;
+  int64_t scores, packedKeys, packedValues, ranges, stripRanges, alpha, bytes;
   int64_t spans; // two regions of KeySpans.h, where the tiling has few rows
 
   AttentionScratch(AttentionOp op, const AttentionTiling &tiling);
