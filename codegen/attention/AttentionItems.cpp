@@ -267,8 +267,10 @@ void AttentionItems::overRuns(
 void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
   if (!seesFewKeys(op))
     return;
-  // Other masks visit short runs of keys: the maximum says little yet.
-  bool isPlain = isBanded(op) && !hasRule() && !op.getSinks();
+  // Other masks visit short runs of keys, and strips see the ends of blocks
+  // first: the maximum says little yet.
+  bool isPlain =
+      isBanded(op) && !hasRule() && !op.getSinks() && !tiling.isPacked();
   scores->setAttr(isPlain ? kChainsFromMaximum : kShortChains, b.getUnitAttr());
   combine->setAttr(kShortChains, b.getUnitAttr());
 }
