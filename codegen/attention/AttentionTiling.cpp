@@ -59,10 +59,10 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   tiling.keys = largest.keys;
   // More strips pack less, fewer leave more tiles to share among threads. A
   // narrow tile has few rows for keys and values that come from afar.
-  if (pairs || hasBf16({op.getK(), op.getV()}))
-    tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   if (target.getRegisters() < 32)
     tiling.strips = 8;
+  else if (pairs || hasBf16({op.getK(), op.getV()}))
+    tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   tiling.tiles.push_back(largest);
   for (int64_t vectors = largest.rows / lanes - 1; vectors > 0; --vectors)
     tiling.tiles.push_back(tileOf(vectors, largest.keys));
