@@ -36,35 +36,72 @@ TileLoopAttr AttentionItems::everyKey(bool full) {
 
 Value AttentionItems::overItems(
     Value start, llvm::function_ref<Value(AttentionItem &, Value)> body) {
-  auto loop = [&](Value count, int64_t step, Value from,
+  auto loop = [&](Value count, Value step, Value from,
                   llvm::function_ref<Value(Value, Value)> inner) -> Value {
     return scf::ForOp::create(
-               b, loc, index(0), count, index(step), from,
+               b, loc, index(0), count, step, from,
                [&](OpBuilder &, Location, Value i, ValueRange carried) {
                  scf::YieldOp::create(b, loc, inner(i, carried[0]));
                })
         .getResult(0);
   };
-  int64_t tileRows = tiling.rows();
-  return loop(views.segments(), 1, start, [&](Value number, Value carried) {
+  if (!itemRows)
+    itemRows = chooseItemRows();
+  Value one = index(1);
+  return loop(views.segments(), one, start, [&](Value number, Value carried) {
     AttentionItem item;
     item.segment = views.segment(number);
     if (tables.any())
       tables.enter(item.segment);
     Value rows = mul(item.segment.queryLength, index(group));
-    return loop(index(perHead ? heads : kvHeads), 1, carried,
+    return loop(index(perHead ? heads : kvHeads), one, carried,
                 [&](Value headIndex, Value carried) {
                   item.headIndex = headIndex;
-                  return loop(
-                      rows, tileRows, carried, [&](Value row, Value carried) {
-                        item.row = row;
-                        item.rows = minimum(index(tileRows), sub(rows, row));
-                        findRanges(item);
-                        findSpans(item);
-                        return body(item, carried);
-                      });
+                  return loop(rows, itemRows, carried,
+                              [&](Value row, Value carried) {
+                                item.row = row;
+                                item.rows = minimum(itemRows, sub(rows, row));
+                                findRanges(item);
+                                findSpans(item);
+                                return body(item, carried);
+                              });
                 });
   });
+}
+
+Value AttentionItems::chooseItemRows() {
+  int64_t stripRows = tiling.tiles.front().rows;
+  Value most = index(tiling.rows());
+  if (!tiling.onGrid())
+    return most;
+  // Rows far apart need other keys.
+  if (runsDependOnRows())
+    return index(std::min<int64_t>(8, tiling.strips) * stripRows);
+  Value strips =
+      scf::ForOp::create(
+          b, loc, index(0), views.segments(), index(1), index(0),
+          [&](OpBuilder &, Location, Value number, ValueRange carried) {
+            Value rows = mul(views.segment(number).queryLength, index(group));
+            scf::YieldOp::create(
+                b, loc, add(carried[0], ceilDiv(rows, index(stripRows))));
+          })
+          .getResult(0);
+  // So that no thread waits long for the one with the last item.
+  constexpr int64_t itemsOfThread = 8, fewest = 4;
+  Value threads = views.get(AttentionArgKind::Threads);
+  Value share = div(mul(strips, index(perHead ? heads : kvHeads)),
+                    mul(threads, index(itemsOfThread)));
+  Value shared =
+      maximum(minimum(mul(share, index(stripRows)), most),
+              index(std::min<int64_t>(fewest * stripRows, tiling.rows())));
+  return select(equal(threads, index(1)), most, shared);
+}
+
+bool AttentionItems::runsDependOnRows() {
+  int64_t least = tiling.tiles.front().keyTile;
+  for (const AttentionTile &tile : tiling.rowTiles())
+    least = std::min(least, tile.keyTile);
+  return keyTiles.any(least);
 }
 
 void AttentionItems::findRanges(AttentionItem &item) {
@@ -120,8 +157,10 @@ Value AttentionItems::isFew(AttentionItem &item) {
   auto atMost = [&](Value x, Value y) -> Value {
     return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, x, y);
   };
-  return both(atMost(item.rows, index(few->rows)),
-              atMost(index(tiling.lanes), item.segment.keyLength));
+  Value isFew = both(atMost(item.rows, index(few->rows)),
+                     atMost(index(tiling.lanes), item.segment.keyLength));
+  // What an item's last rows are must not depend on how many it has.
+  return tiling.onGrid() ? both(isFew, equal(item.row, index(0))) : isFew;
 }
 
 AttentionItem AttentionItems::spanOf(AttentionItem &item, Value i) {

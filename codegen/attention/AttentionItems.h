@@ -111,10 +111,19 @@ struct AttentionItems : IndexCode {
   const AttentionTile *few; // null where no item is cut into spans
   llvm::SmallVector<TileLoopAttr> loops;
 
+  /// Whether which keys are visited is asked for by tile: then strips see runs
+  /// that begin where those of their item do.
+  bool runsDependOnRows();
+
 private:
   TileLoopAttr everyKey(bool full);
+  /// Rows of an item: fewer than the tiling's where there are threads to share
+  /// items. What a row's sums are does not depend on it.
+  Value chooseItemRows();
   /// How many spans an item has: by its keys alone.
   void findSpans(AttentionItem &item);
+
+  Value itemRows; // in the function that is being built
 };
 
 } // namespace heed::attn

@@ -70,6 +70,16 @@ bool AttentionStrips::stripsAreMasked() {
          });
 }
 
+void AttentionStrips::overCuts(
+    Value first, Value last, int64_t keys,
+    llvm::function_ref<void(Value from, Value to)> body) {
+  bool onGrid = tiling.onGrid() && !runsDependOnRows();
+  Value start = onGrid ? mul(div(first, index(keys)), index(keys)) : first;
+  loopOver(start, last, keys, [&](Value at) {
+    body(onGrid ? maximum(at, first) : at, minimum(add(at, index(keys)), last));
+  });
+}
+
 void AttentionStrips::computeStrips(AttentionItem &item) {
   int64_t lanes = tiling.lanes;
   Value first = firstHead(item);
@@ -109,8 +119,8 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
   Value vp =
       views.scratch(scratch.packedValues, tiling.packedValues(head), element);
   auto overBlocks = [&](Value first, Value last) {
-    loopOver(first, last, tiling.keys, [&](Value key) {
-      Value end = minimum(add(key, index(tiling.keys)), last), kp = k;
+    overCuts(first, last, tiling.keys, [&](Value key, Value end) {
+      Value kp = k;
       if (packsKeys) {
         kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
                            element);
@@ -169,8 +179,7 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
     if (pairs)
       return overNeeded(first, last);
     int64_t keys = LongRows::kBlocks * tiling.keys;
-    loopOver(first, last, keys, [&](Value key) {
-      Value end = minimum(add(key, index(keys)), last);
+    overCuts(first, last, keys, [&](Value key, Value end) {
       overNeeded(key, end);
       when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, end, last),
            [&] {

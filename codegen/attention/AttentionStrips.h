@@ -26,6 +26,10 @@ private:
   void
   overStrips(AttentionItem &item,
              llvm::function_ref<void(AttentionItem &part, Value strip)> body);
+  /// Calls body for the parts of [first, last) that multiples of `keys` cut, or
+  /// where runs depend on rows, those of `keys` keys from `first` on.
+  void overCuts(Value first, Value last, int64_t keys,
+                llvm::function_ref<void(Value from, Value to)> body);
   /// Whether a strip needs the mask: keys that its tile visits may be none of
   /// its own.
   bool stripsAreMasked();

@@ -60,7 +60,7 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   // More strips pack less, fewer leave more tiles to share among threads. A
   // narrow tile has few rows for keys and values that come from afar.
   if (target.getRegisters() < 32)
-    tiling.strips = 8;
+    tiling.strips = std::clamp<int64_t>(2048 / head, 8, 16);
   else if (pairs || hasBf16({op.getK(), op.getV()}))
     tiling.strips = (heads >= 8 ? 4 : 2) * (largest.rows > 2 * lanes ? 1 : 2);
   tiling.tiles.push_back(largest);

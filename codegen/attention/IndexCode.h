@@ -59,9 +59,10 @@ struct IndexCode {
     else
       mlir::scf::IfOp::create(b, loc, condition, branch(yes));
   }
-  Value div(Value x, int64_t y) const {
-    return y == 1 ? x : b.createOrFold<mlir::arith::DivUIOp>(loc, x, index(y));
+  Value div(Value x, Value y) const {
+    return b.createOrFold<mlir::arith::DivUIOp>(loc, x, y);
   }
+  Value div(Value x, int64_t y) const { return y == 1 ? x : div(x, index(y)); }
 
   void loopOver(Value from, Value to, int64_t step,
                 llvm::function_ref<void(Value i)> body) const {

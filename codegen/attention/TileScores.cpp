@@ -27,6 +27,9 @@ public:
         keyTile(onTiles ? 4 : op.getKeyTile()),
         depth(op.getQt().getType().getDimSize(0)),
         vectors(op.getS().getType().getDimSize(1) / op.getLanes()),
+        ways(op->hasAttr(kShortChains) && parts() > 1 && keyTile % 2 == 0 ? 2
+                                                                          : 1),
+        unroll(c.lanes < 16 && depth % 4 == 0 ? 4 / ways : 1),
         lines(op, c, DistanceLines::Lanes::Rows) {}
 
   LogicalResult build() {
@@ -43,13 +46,14 @@ public:
       maxima.push_back(c.load(op.getMx(), c.index(v * c.lanes)));
     // The last tile overlaps the one before; keys that fill none come one by
     // one. Scores that are in memory already may be seen once only.
-    Value count = op.getCount(), tile = c.index(keyTile);
-    Value end = onTiles ? c.subIndex(count, c.remIndex(count, keyTile))
+    int64_t keys = keyTile / ways;
+    Value count = op.getCount(), tile = c.index(keys);
+    Value end = onTiles ? c.subIndex(count, c.remIndex(count, keys))
                         : c.select(c.lessIndex(count, tile), c.index(0), count);
     Value last = c.subIndex(end, tile);
-    maxima = c.loop(c.index(0), end, keyTile, maxima,
+    maxima = c.loop(c.index(0), end, keys, maxima,
                     [&](Value key, ValueRange carried) {
-                      return scoreTile(c.minIndex(key, last), keyTile, carried);
+                      return scoreTile(c.minIndex(key, last), keys, carried);
                     });
     maxima = c.loop(end, count, 1, maxima, [&](Value key, ValueRange carried) {
       return scoreTile(key, 1, carried);
@@ -102,9 +106,8 @@ private:
     if (op.getScale())
       for (Value &score : scores)
         score = c.mul(score, c.constant(op.getScale()->convertToDouble()));
-    if (parts() == 1 || op.getScale()) // else they are stored already
-      for (auto [i, score] : llvm::enumerate(scores))
-        storeScore(score, key, i);
+    for (auto [i, score] : llvm::enumerate(scores))
+      storeScore(score, key, i);
     TileCode::Values result = llvm::to_vector_of<Value>(maxima);
     if (!maps.empty())
       return result;
@@ -197,21 +200,31 @@ private:
     return c.compare(arith::CmpFPredicate::OEQ, least, start);
   }
 
-  //===--- f32: a long sum in one chain loses digits: where that shows, the
-  // features are summed in equal parts, which meet in S ---===//
+  //===--- f32: a long sum in one chain loses digits. Where that shows, the
+  // features are summed in equal parts: side by side in a tile of half as many
+  // keys where all blocks ask for it, else one after the other, and what fills
+  // no register tile meets in S ---===//
 
   int64_t parts() { return op.getAtom() ? 1 : llvm::divideCeil(depth, 32); }
 
-  /// Features summed in one chain: few where a single score may show.
+  /// Features summed at a time: few where a single score may show.
   void cutChains() {
-    Value few = c.index(llvm::divideCeil(depth, parts()));
-    step = few;
+    int64_t few =
+        llvm::alignTo(llvm::divideCeil(depth, llvm::divideCeil(parts(), ways)),
+                      ways * unroll);
+    auto cutBy = [&](int64_t features) {
+      return std::pair(c.index(features),
+                       c.index((depth - 1) / features * features));
+    };
+    std::tie(step, lastStep) = cutBy(few);
     if (op->hasAttr(kShortChains))
       return;
     // More than 128 are too many for any row.
     int64_t most = depth > 128 ? 64 : depth;
     Value begins = someRowBegins();
-    step = c.select(begins, few, c.index(most));
+    auto [longStep, lastLong] = cutBy(most);
+    step = c.select(begins, step, longStep);
+    lastStep = c.select(begins, lastStep, lastLong);
     // From minus half of what a score that matters will be, a chain stays half
     // as far from zero, and so do its roundings: as good as two chains, and
     // nothing goes through memory.
@@ -237,38 +250,30 @@ private:
   /// rule; `keys` are their numbers.
   TileCode::Values products(Value key, ArrayRef<Value> keys) {
     if (parts() == 1)
-      return chain(keys, c.index(0), c.index(depth));
-    SmallVector<Type> types{c.b.getIndexType()};
-    types.append(keys.size() * vectors, c.f32());
-    // One chain in the code: it runs once, or once a part.
-    auto loop = scf::WhileOp::create(
-        c.b, c.loc, types, c.index(0),
-        [&](OpBuilder &, Location, ValueRange carried) {
-          Value d = carried[0],
-                end = c.minIndex(c.addIndex(d, step), c.index(depth));
-          TileCode::Values sums = chain(keys, d, end);
-          auto whole = scf::IfOp::create(
-              c.b, c.loc, c.lessIndex(c.index(0), d),
-              [&](OpBuilder &, Location) {
-                TileCode::Values added;
-                for (auto [i, sum] : llvm::enumerate(sums))
-                  added.push_back(c.add(sum, loadScore(key, i)));
-                scf::YieldOp::create(c.b, c.loc, added);
-              },
-              [&](OpBuilder &, Location) {
-                scf::YieldOp::create(c.b, c.loc, sums);
-              });
-          for (auto [i, sum] : llvm::enumerate(whole.getResults()))
-            storeScore(sum, key, i);
-          Value more = c.lessIndex(end, c.index(depth));
-          TileCode::Values next{end};
-          llvm::append_range(next, whole.getResults());
-          scf::ConditionOp::create(c.b, c.loc, more, next);
-        },
-        [&](OpBuilder &, Location, ValueRange carried) {
-          scf::YieldOp::create(c.b, c.loc, carried[0]);
-        });
-    return llvm::to_vector_of<Value>(loop.getResults().drop_front());
+      return sumsOver(keys, c.index(0), c.index(depth));
+    auto withStored = [&](Value d, const TileCode::Values &sums) {
+      auto whole = scf::IfOp::create(
+          c.b, c.loc, c.lessIndex(c.index(0), d),
+          [&](OpBuilder &, Location) {
+            TileCode::Values added;
+            for (auto [i, sum] : llvm::enumerate(sums))
+              added.push_back(c.add(sum, loadScore(key, i)));
+            scf::YieldOp::create(c.b, c.loc, added);
+          },
+          [&](OpBuilder &, Location) {
+            scf::YieldOp::create(c.b, c.loc, sums);
+          });
+      return llvm::to_vector_of<Value>(whole.getResults());
+    };
+    // Mostly the last is the only one, and its sums stay in registers.
+    c.loop(c.index(0), lastStep, step, {}, [&](Value d, ValueRange) {
+      TileCode::Values sums =
+          withStored(d, sumsOver(keys, d, c.addIndex(d, step)));
+      for (auto [i, sum] : llvm::enumerate(sums))
+        storeScore(sum, key, i);
+      return TileCode::Values();
+    });
+    return withStored(lastStep, sumsOver(keys, lastStep, c.index(depth)));
   }
 
   /// Where keys lie in K.
@@ -280,31 +285,56 @@ private:
     return rows;
   }
 
-  /// The sums over the features from `begin` to `end`.
-  TileCode::Values chain(ArrayRef<Value> keys, Value begin, Value end) {
-    TileCode::Values rows = rowsOf(keys),
-                     sums(keys.size() * vectors, c.constant(0));
-    for (size_t i = 0; !starts.empty() && i < sums.size(); ++i)
-      sums[i] = starts[i % vectors];
-    Value length = c.subIndex(end, begin);
-    sums = c.loop(c.index(0), length, 1, sums, [&](Value i, ValueRange sums) {
-      TileCode::Values q, next;
-      Value d = c.addIndex(begin, i);
-      if (!c.isBlock(op.getK()))
-        prefetch(rows[0], d);
+  /// The sums over the features from `begin` to `end`, `ways` chains for each.
+  TileCode::Values sumsOver(ArrayRef<Value> keys, Value begin, Value end) {
+    TileCode::Values rows = rowsOf(keys);
+    int64_t size = keys.size() * vectors;
+    TileCode::Values chains(ways * size, c.constant(0));
+    for (size_t i = 0; !starts.empty() && i < chains.size(); ++i)
+      chains[i] = starts[i % vectors];
+    Value length = c.subIndex(end, begin), each = c.divIndex(length, ways);
+    auto addFeature = [&](Value d, MutableArrayRef<Value> sums) {
+      TileCode::Values q;
       for (int64_t v = 0; v < vectors; ++v)
         q.push_back(c.load(op.getQt(), {d, c.index(v * c.lanes)}));
       for (auto [k, row] : llvm::enumerate(rows)) {
         Value element = c.broadcast(c.loadScalar(op.getK(), {row, d}));
-        for (int64_t v = 0; v < vectors; ++v)
-          next.push_back(c.fma(element, q[v], sums[k * vectors + v]));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value &sum = sums[k * vectors + v];
+          sum = c.fma(element, q[v], sum);
+        }
       }
-      return next;
-    });
-    for (size_t i = 0; !starts.empty() && i < sums.size(); ++i)
-      sums[i] = c.sub(sums[i], starts[i % vectors]);
-    return sums;
+    };
+    auto addFeatures = [&](Value from, Value to, int64_t chainsOfLoop,
+                           int64_t unroll, TileCode::Values start) {
+      return c.loop(from, to, unroll, start, [&](Value i, ValueRange carried) {
+        TileCode::Values sums = llvm::to_vector_of<Value>(carried);
+        Value d = c.addIndex(begin, i);
+        if (prefetches())
+          prefetch(rows[0], d);
+        for (int64_t u = 0; u < unroll; ++u)
+          for (int64_t way = 0; way < chainsOfLoop; ++way) {
+            Value ofWay = way ? c.addIndex(d, c.mulIndex(each, way)) : d;
+            addFeature(c.addIndex(ofWay, u),
+                       MutableArrayRef(sums).slice(way * size, size));
+          }
+        return sums;
+      });
+    };
+    chains = addFeatures(c.index(0), each, ways, unroll, chains);
+    if (depth % ways) // a feature is left of the last step
+      chains = addFeatures(c.mulIndex(each, ways), length, 1, 1, chains);
+    for (size_t i = 0; !starts.empty() && i < chains.size(); ++i)
+      chains[i] = c.sub(chains[i], starts[i % vectors]);
+    for (int64_t i = size; i < ways * size; ++i)
+      chains[i % size] = c.add(chains[i % size], chains[i]);
+    chains.resize(size);
+    return chains;
   }
+
+  /// The first of many strips brings keys near for all others: there what the
+  /// processor asks for by itself is enough.
+  bool prefetches() { return !c.isBlock(op.getK()) && c.lanes == 16; }
 
   /// Each feature asks for a line of the keys one block later, all of them for
   /// as many keys as a line has elements.
@@ -381,9 +411,10 @@ private:
   TileCode c;
   bool onTiles; // of AMX
   int64_t keyTile, depth, vectors;
+  int64_t ways, unroll; // chains of a sum side by side; features of a turn
   DistanceLines lines;
   SmallVector<LaneRegion> maps, masks;
-  Value highest, lowest, step;
+  Value highest, lowest, step, lastStep;
   TileCode::Values starts; // of chains; none: zero
   bool failedRule = false;
 };

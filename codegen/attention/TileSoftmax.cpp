@@ -166,14 +166,14 @@ static Value beginsSums(const TileCode &c, Value alpha) {
 }
 
 /// O^T = V^T P^T: a register tile of `features` features by all rows, from
-/// feature d, in chains of `chain` keys. Each key asks for the one a block
-/// later.
+/// feature d, in chains of at most `chain` keys, `ways` of them side by side.
+/// Each key asks for the one a block later.
 static void combineTile(TileCombineOp op, const TileCode &c, Value d,
-                        int64_t features, Value chain) {
+                        int64_t features, Value chain, int64_t ways) {
   int64_t vectors = op.getO().getType().getDimSize(1) / c.lanes,
-          block = op.getP().getType().getDimSize(0);
+          size = features * vectors, block = op.getP().getType().getDimSize(0);
   Value later = c.addIndex(op.getFrom(), block);
-  TileCode::Values zeros(features * vectors, c.constant(0)), columns;
+  TileCode::Values zeros(ways * size, c.constant(0)), columns;
   // Where the features of key `from` lie.
   SmallVector<std::pair<Value, Value>> values;
   for (int64_t f = 0; f < features; ++f) {
@@ -186,25 +186,45 @@ static void combineTile(TileCombineOp op, const TileCode &c, Value d,
         ValuePanels(c, op.getV(), head).at(d, f, op.getHeadTile());
     values[f] = {c.addIndex(first, op.getFrom()), column};
   }
-  c.loop(c.index(0), op.getCount(), chain, {}, [&](Value first, ValueRange) {
-    Value end = c.minIndex(c.addIndex(first, chain), op.getCount());
-    TileCode::Values sums =
-        c.loop(first, end, 1, zeros, [&](Value key, ValueRange carried) {
-          TileCode::Values weights, next;
-          for (int64_t v = 0; v < vectors; ++v)
-            weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
-          if (!c.isBlock(op.getV()))
-            c.prefetch(op.getV(), {c.addIndex(later, key), d});
-          for (int64_t f = 0; f < features; ++f) {
-            auto [first, column] = values[f];
-            Value element = c.broadcast(
-                c.loadScalar(op.getV(), {c.addIndex(first, key), column}));
-            for (int64_t v = 0; v < vectors; ++v)
-              next.push_back(
-                  c.fma(element, weights[v], carried[f * vectors + v]));
-          }
-          return next;
-        });
+  auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
+    TileCode::Values weights;
+    for (int64_t v = 0; v < vectors; ++v)
+      weights.push_back(c.load(op.getP(), {key, c.index(v * c.lanes)}));
+    if (!c.isBlock(op.getV()))
+      c.prefetch(op.getV(), {c.addIndex(later, key), d});
+    for (int64_t f = 0; f < features; ++f) {
+      auto [first, column] = values[f];
+      Value element = c.broadcast(
+          c.loadScalar(op.getV(), {c.addIndex(first, key), column}));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &sum = sums[f * vectors + v];
+        sum = c.fma(element, weights[v], sum);
+      }
+    }
+  };
+  Value step = c.mulIndex(chain, ways);
+  c.loop(c.index(0), op.getCount(), step, {}, [&](Value first, ValueRange) {
+    Value end = c.minIndex(c.addIndex(first, step), op.getCount()),
+          each = c.divIndex(c.subIndex(end, first), ways);
+    auto addKeys = [&](Value from, Value to, int64_t chainsOfLoop,
+                       TileCode::Values start) {
+      return c.loop(from, to, 1, start, [&](Value key, ValueRange carried) {
+        TileCode::Values sums = llvm::to_vector_of<Value>(carried);
+        for (int64_t way = 0; way < chainsOfLoop; ++way)
+          addKey(way ? c.addIndex(key, c.mulIndex(each, way)) : key,
+                 MutableArrayRef(sums).slice(way * size, size));
+        return sums;
+      });
+    };
+    TileCode::Values sums = zeros;
+    if (ways > 1) {
+      sums = addKeys(first, c.addIndex(first, each), ways, sums);
+      sums = addKeys(c.addIndex(first, c.mulIndex(each, ways)), end, 1, sums);
+      for (int64_t i = size; i < ways * size; ++i)
+        sums[i % size] = c.add(sums[i % size], sums[i]);
+    } else {
+      sums = addKeys(first, end, 1, sums);
+    }
     // What was there before is scaled once.
     Value isFirst = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::eq,
                                           first, c.index(0));
@@ -278,18 +298,19 @@ void lowerTile(TileCombineOp op, OpBuilder &b) {
                      op->hasAttr(kShortChains) ? atLeast(2 * kFirstChain)
                                                : c.index(block));
   }
-  auto tile = [&](Value d, int64_t features) {
+  auto tile = [&](Value d, int64_t features, int64_t ways) {
     if (op.getAtom())
       combinePairs(op, c, d, features);
     else
-      combineTile(op, c, d, features, chain);
+      combineTile(op, c, d, features, chain, ways);
   };
   c.loop(c.index(0), c.index(whole), headTile, {}, [&](Value d, ValueRange) {
-    tile(d, headTile);
+    tile(d, headTile, 1);
     return TileCode::Values();
   });
+  // With one chain for each, few features would wait for their sums.
   if (whole < head)
-    tile(c.index(whole), head - whole);
+    tile(c.index(whole), head - whole, (head - whole) * 2 <= headTile ? 2 : 1);
 }
 
 } // namespace heed::attn
