@@ -86,12 +86,12 @@ class Heed:
         self.call(heed, "build", self.model, "-o", self.program, *self.numerics)
 
     def bound(self, heed):
-        """The bound as a share of the multiply-add peak; None where there is none."""
-        if isinstance(self.row, MiniLM):
-            return None
+        """{"bound_of_peak": share of the multiply-add peak, "operations": of the row's work} by `heed bench`."""
         words = [word for name, file in self.files.items() for word in ("--in", f"{name}={file}")]
         said = json.loads(self.call(heed, "bench", self.model, "--bound", "--json", *words, *self.numerics))
-        return said["bound_of_peak"]
+        if isinstance(self.row, MiniLM):
+            said = next(case for case in said["cases"] if case["name"] == self.row.case)
+        return {part: said[part] for part in ("bound_of_peak", "operations")}
 
     def call(self, *command):
         """Runs on the CPUs of this comparison; its standard output."""
@@ -119,7 +119,7 @@ class Heed:
         said = json.loads(self.call(self.program, "bench", "--json", "--rounds", 1, "--threads", len(self.cpus), *sizes))
         figures = {figure["name"]: figure["value"] for figure in said["figures"]}
         if isinstance(row, MiniLM):
-            seconds = row.work / figures[f"batch {row.batch} of {row.length} tokens"]
+            seconds = row.work / figures[row.case]
         else:
             seconds = next(value for name, value in figures.items() if name.startswith("a call with")) * 1e-6
         memory = figures.get("memory beyond the inputs")

@@ -22,7 +22,7 @@ DESCRIPTION = """heed and other programs on the same work, one round of each in 
 A row is a model file that `heed build` compiles. Each peer's result is compared with heed's before it is timed; a peer that has
 several ways to say a row is measured in the fastest of them. GFLOP/s count allowed scores only, 4 D each. Rates are of the best
 round; "ratio" is heed's to the best peer's, "% of peak" of this machine's f32 (or bf16) multiply-add peak measured in between, "% of
-bound" of what `heed bench` says could be reached (docs/bound.md; none for whole models),
+bound" of what `heed bench` says could be reached (docs/bound.md),
 "spread" how far heed's middle round is from its best, "mask" what a peer spent before on building the mask.
 
 The peers are installed by pip into a venv in heed's cache. What cannot be installed, or cannot express a row, says so."""

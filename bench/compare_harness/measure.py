@@ -70,7 +70,7 @@ class Comparison:
         try:
             program = Heed(self.heed, row, self.work / row.name.replace(" ", "-"), self.cpus)
             program.result()
-            result["bound_of_peak"] = program.bound(self.heed)
+            result.update(program.bound(self.heed))
         except Refused as reason:
             result["heed"]["note"] = str(reason)
             return result

@@ -81,6 +81,11 @@ class MiniLM:
         return f"minilm {self.type} batch {self.batch} of {self.length}"
 
     @property
+    def case(self):
+        """As `OUT bench` and `heed bench` name it."""
+        return f"batch {self.batch} of {self.length} tokens"
+
+    @property
     def work(self):
         return self.batch
 

@@ -31,9 +31,9 @@ def shares(result):
     """[of the peak, of the bound], "" where there is none."""
     # Where no atom multiplies bf16, f32 multiply-adds do.
     peak = result["type"] == "bf16" and result.get("bf16_peak") or result.get("fma_peak")
-    if result["unit"] != "GFLOP/s" or not peak or "best" not in result["heed"]:
+    if not peak or "best" not in result["heed"]:
         return ["", ""]
-    share, bound = rate(result, result["heed"]) / peak, result.get("bound_of_peak")
+    share, bound = result["operations"] / result["heed"]["best"] / 1e9 / peak, result.get("bound_of_peak")
     return [f"{100 * share:.0f} %", f"{100 * share / bound:.0f} %" if bound else ""]
 
 

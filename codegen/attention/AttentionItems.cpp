@@ -17,7 +17,8 @@ AttentionItems::AttentionItems(AttentionOp op, TargetAttr target,
       scratch(op, tiling), head(axisSize(op.getQ().getType(), axis::Head)),
       heads(axisSize(op.getQ().getType(), axis::Heads)),
       kvHeads(views.keyHeads()), group(tiling.group),
-      perHead(group != heads / kvHeads), few(tiling.fewRows()) {
+      perHead(group != heads / kvHeads), few(tiling.fewRows()),
+      onGrid(tiling.isPacked() && !tiling.inPairs() && !asksForTiles()) {
   if (auto bounds = op.getTileBounds())
     loops = llvm::to_vector(bounds->getLoops());
   else
@@ -72,11 +73,15 @@ Value AttentionItems::overItems(
 Value AttentionItems::chooseItemRows() {
   int64_t stripRows = tiling.tiles.front().rows;
   Value most = index(tiling.rows());
-  if (!tiling.onGrid())
+  if (tiling.strips == 1 || tiling.inPairs())
     return most;
-  // Rows far apart need other keys.
-  if (runsDependOnRows())
-    return index(std::min<int64_t>(8, tiling.strips) * stripRows);
+  // For threads to share, or where rows far apart need other keys.
+  constexpr int64_t fewest = 4, many = 8;
+  auto rowsOf = [&](int64_t strips) {
+    return index(std::min(strips, tiling.strips) * stripRows);
+  };
+  if (!onGrid)
+    return rowsOf(many);
   Value strips =
       scf::ForOp::create(
           b, loc, index(0), views.segments(), index(1), index(0),
@@ -87,17 +92,16 @@ Value AttentionItems::chooseItemRows() {
           })
           .getResult(0);
   // So that no thread waits long for the one with the last item.
-  constexpr int64_t itemsOfThread = 8, fewest = 4;
+  constexpr int64_t itemsOfThread = 8;
   Value threads = views.get(AttentionArgKind::Threads);
   Value share = div(mul(strips, index(perHead ? heads : kvHeads)),
                     mul(threads, index(itemsOfThread)));
-  Value shared =
-      maximum(minimum(mul(share, index(stripRows)), most),
-              index(std::min<int64_t>(fewest * stripRows, tiling.rows())));
+  Value shared = maximum(minimum(mul(share, index(stripRows)), rowsOf(many)),
+                         rowsOf(fewest));
   return select(equal(threads, index(1)), most, shared);
 }
 
-bool AttentionItems::runsDependOnRows() {
+bool AttentionItems::asksForTiles() {
   int64_t least = tiling.tiles.front().keyTile;
   for (const AttentionTile &tile : tiling.rowTiles())
     least = std::min(least, tile.keyTile);
@@ -160,7 +164,7 @@ Value AttentionItems::isFew(AttentionItem &item) {
   Value isFew = both(atMost(item.rows, index(few->rows)),
                      atMost(index(tiling.lanes), item.segment.keyLength));
   // What an item's last rows are must not depend on how many it has.
-  return tiling.onGrid() ? both(isFew, equal(item.row, index(0))) : isFew;
+  return onGrid ? both(isFew, equal(item.row, index(0))) : isFew;
 }
 
 AttentionItem AttentionItems::spanOf(AttentionItem &item, Value i) {

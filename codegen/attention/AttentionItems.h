@@ -109,16 +109,17 @@ struct AttentionItems : IndexCode {
   int64_t head, heads, kvHeads, group;
   bool perHead;
   const AttentionTile *few; // null where no item is cut into spans
+  /// Whether blocks of keys begin at multiples of the tiling's keys, whichever
+  /// rows share them: then an item may have fewer strips, and a row's sums are
+  /// the same. Not so where keys are asked for by tile.
+  bool onGrid;
   llvm::SmallVector<TileLoopAttr> loops;
-
-  /// Whether which keys are visited is asked for by tile: then strips see runs
-  /// that begin where those of their item do.
-  bool runsDependOnRows();
 
 private:
   TileLoopAttr everyKey(bool full);
-  /// Rows of an item: fewer than the tiling's where there are threads to share
-  /// items. What a row's sums are does not depend on it.
+  /// Whether keys are asked for by tile.
+  bool asksForTiles();
+  /// Rows of an item: fewer than the tiling's where threads share items.
   Value chooseItemRows();
   /// How many spans an item has: by its keys alone.
   void findSpans(AttentionItem &item);

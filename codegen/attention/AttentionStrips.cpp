@@ -20,12 +20,17 @@ void AttentionStrips::overStrips(
   });
 }
 
+Value AttentionStrips::ofStrip(Value strip, int64_t offset,
+                               ArrayRef<int64_t> sizes, Type element) {
+  return views.scratch(add(index(offset), strip), sizes, element);
+}
+
 AttentionStrips::StripState
 AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
   int64_t rows = tile.rows, stride = tiling.tiles.front().rows;
   Type bf16 = b.getBF16Type();
-  auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type type = {}) {
-    return views.scratch(add(index(offset), strip), sizes, type);
+  auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type element = {}) {
+    return ofStrip(strip, offset, sizes, element);
   };
   StripState state;
   state.o = firstColumns(own(scratch.out, {head, stride}), rows);
@@ -50,13 +55,11 @@ AttentionStrips::stripState(const AttentionTile &tile, Value strip) {
 LongRows AttentionStrips::longRows(Value strip) {
   int64_t rows = tiling.tiles.front().rows;
   StripState s = stripState(tiling.tiles.front(), strip);
-  auto own = [&](int64_t offset, ArrayRef<int64_t> sizes, Type type = {}) {
-    return views.scratch(add(index(offset), strip), sizes, type);
-  };
   return LongRows(TileCode(b, loc, tiling.lanes), {s.m, s.l, s.o},
-                  {own(scratch.totalM, {rows}), own(scratch.totalL, {rows}),
-                   own(scratch.total, {head, rows})},
-                  own(scratch.usesTotal, {1}, b.getI64Type()));
+                  {ofStrip(strip, scratch.totalM, {rows}),
+                   ofStrip(strip, scratch.totalL, {rows}),
+                   ofStrip(strip, scratch.total, {head, rows})},
+                  ofStrip(strip, scratch.usesTotal, {1}, b.getI64Type()));
 }
 
 bool AttentionStrips::stripsAreMasked() {
@@ -70,10 +73,20 @@ bool AttentionStrips::stripsAreMasked() {
          });
 }
 
+Value AttentionStrips::needsSome(const AttentionItem &item, Value from,
+                                 Value to) {
+  Value some;
+  for (auto [first, last] : item.ranges) {
+    Value does = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                       maximum(first, from), minimum(last, to));
+    some = some ? b.createOrFold<arith::OrIOp>(loc, some, does) : does;
+  }
+  return some;
+}
+
 void AttentionStrips::overCuts(
     Value first, Value last, int64_t keys,
     llvm::function_ref<void(Value from, Value to)> body) {
-  bool onGrid = tiling.onGrid() && !runsDependOnRows();
   Value start = onGrid ? mul(div(first, index(keys)), index(keys)) : first;
   loopOver(start, last, keys, [&](Value at) {
     body(onGrid ? maximum(at, first) : at, minimum(add(at, index(keys)), last));
@@ -118,64 +131,75 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
   bool packsKeys = !liesThere(k);
   Value vp =
       views.scratch(scratch.packedValues, tiling.packedValues(head), element);
+  auto block = [&](Value key, Value end) {
+    Value kp = k;
+    if (packsKeys) {
+      kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
+                         element);
+      TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
+    }
+    TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
+                             b.getStringAttr(tiling.atom), lanes);
+    overStrips(item, [&](AttentionItem &part, Value strip) {
+      auto visit = [&](const AttentionTile &tile, Value from, Value count) {
+        StripState s = stripState(tile, strip);
+        auto scores = TileScoresOp::create(
+            b, loc, s.qt, kp, from, count, s.mx, s.s,
+            masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
+            packsKeys ? key : Value(), tile.keyTile, lanes, atom, ofScores);
+        if (hasRule())
+          emitRule(scores.getMap(), *this, part);
+        if (masked)
+          emitMask(scores.getMask(), *this, part);
+        TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha, s.p,
+                              tile.keyTile, lanes, ofSoftmax);
+        auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
+                                             sub(from, key), count, s.alpha,
+                                             s.o, tile.headTile, lanes, atom);
+        if (!pairs)
+          markChains(scores, combine);
+      };
+      // The strip's own keys of the block, from a whole step of the atom.
+      auto own = [&](Value lowest, Value highest) {
+        Value from = maximum(lowest, key), to = minimum(highest, end);
+        from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
+                                                index(tiling.step)));
+        when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
+             [&] {
+               overTiles(part, from, to, tiling.rowTiles(), tiling.step,
+                         [&](Value from, Value to) {
+                           withSmallest(tiling.rowTiles(), part.rows,
+                                        [&](const AttentionTile &tile) {
+                                          visit(tile, from, sub(to, from));
+                                        });
+                         });
+             });
+      };
+      // Runs that begin at whole steps may share keys.
+      if (tiling.step == 1)
+        return overRuns(part, scratch.stripRanges, own);
+      auto [lowest, highest] = hull(part);
+      own(lowest, highest);
+    });
+  };
   auto overBlocks = [&](Value first, Value last) {
     overCuts(first, last, tiling.keys, [&](Value key, Value end) {
-      Value kp = k;
-      if (packsKeys) {
-        kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
-                           element);
-        TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
-      }
-      TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
-                               b.getStringAttr(tiling.atom), lanes);
-      overStrips(item, [&](AttentionItem &part, Value strip) {
-        auto visit = [&](const AttentionTile &tile, Value from, Value count) {
-          StripState s = stripState(tile, strip);
-          auto scores = TileScoresOp::create(
-              b, loc, s.qt, kp, from, count, s.mx, s.s,
-              masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
-              packsKeys ? key : Value(), tile.keyTile, lanes, atom, ofScores);
-          if (hasRule())
-            emitRule(scores.getMap(), *this, part);
-          if (masked)
-            emitMask(scores.getMask(), *this, part);
-          TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
-                                s.p, tile.keyTile, lanes, ofSoftmax);
-          auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
-                                               sub(from, key), count, s.alpha,
-                                               s.o, tile.headTile, lanes, atom);
-          if (!pairs)
-            markChains(scores, combine);
-        };
-        // The strip's own keys of the block, from a whole step of the atom.
-        auto own = [&](Value lowest, Value highest) {
-          Value from = maximum(lowest, key), to = minimum(highest, end);
-          from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
-                                                  index(tiling.step)));
-          when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from,
-                                     to),
-               [&] {
-                 overTiles(part, from, to, tiling.rowTiles(), tiling.step,
-                           [&](Value from, Value to) {
-                             withSmallest(tiling.rowTiles(), part.rows,
-                                          [&](const AttentionTile &tile) {
-                                            visit(tile, from, sub(to, from));
-                                          });
-                           });
-               });
-        };
-        // Runs that begin at whole steps may share keys.
-        if (tiling.step == 1)
-          return overRuns(part, scratch.stripRanges, own);
-        auto [lowest, highest] = hull(part);
-        own(lowest, highest);
-      });
+      if (!onGrid)
+        return block(key, end);
+      when(needsSome(item, key, end), [&] { block(key, end); });
     });
   };
   auto overNeeded = [&](Value first, Value last) {
     overTiles(item, first, last, tiling.rowTiles(), tiling.step, overBlocks);
   };
-  overRuns(item, [&](Value first, Value last) {
+  // Runs begin and end where the item's rows let them.
+  auto overAll = [&](llvm::function_ref<void(Value first, Value last)> body) {
+    if (!onGrid)
+      return overRuns(item, body);
+    auto [first, last] = hull(item);
+    body(first, last);
+  };
+  overAll([&](Value first, Value last) {
     if (pairs)
       return overNeeded(first, last);
     int64_t keys = LongRows::kBlocks * tiling.keys;

@@ -19,6 +19,9 @@ private:
     Value qt, o, s, p, m, mx, l, alpha, positions;
   };
   StripState stripState(const AttentionTile &tile, Value strip);
+  /// A piece of what a strip has of its own.
+  Value ofStrip(Value strip, int64_t offset, llvm::ArrayRef<int64_t> sizes,
+                mlir::Type element = {});
   /// Of fma_f32, whose error is that of f32.
   LongRows longRows(Value strip);
   /// Calls body for each strip of an item: `part` has the strip's own rows and
@@ -26,8 +29,10 @@ private:
   void
   overStrips(AttentionItem &item,
              llvm::function_ref<void(AttentionItem &part, Value strip)> body);
-  /// Calls body for the parts of [first, last) that multiples of `keys` cut, or
-  /// where runs depend on rows, those of `keys` keys from `first` on.
+  /// Whether the item needs a key of [from, to).
+  Value needsSome(const AttentionItem &item, Value from, Value to);
+  /// Calls body for the parts of [first, last) that multiples of `keys` cut;
+  /// where blocks lie on no grid, those of `keys` keys from `first` on.
   void overCuts(Value first, Value last, int64_t keys,
                 llvm::function_ref<void(Value from, Value to)> body);
   /// Whether a strip needs the mask: keys that its tile visits may be none of

@@ -33,9 +33,6 @@ struct AttentionTiling {
   int64_t step;  // keys of one issue of the second product
   bool inPairs() const { return atom != "fma_f32"; }
   bool isPacked() const { return strips > 1; }
-  /// Whether blocks of keys begin at multiples of `keys`, whichever rows share
-  /// them: then an item may have fewer strips.
-  bool onGrid() const { return isPacked() && !inPairs(); }
   bool onTiles() const { return atom.starts_with("amx"); }
   /// The shape of a block's values as the atom reads them (tile_pack_values).
   llvm::SmallVector<int64_t> packedValues(int64_t head) const;

@@ -265,14 +265,21 @@ private:
           });
       return llvm::to_vector_of<Value>(whole.getResults());
     };
-    // Mostly the last is the only one, and its sums stay in registers.
-    c.loop(c.index(0), lastStep, step, {}, [&](Value d, ValueRange) {
-      TileCode::Values sums =
-          withStored(d, sumsOver(keys, d, c.addIndex(d, step)));
-      for (auto [i, sum] : llvm::enumerate(sums))
-        storeScore(sum, key, i);
-      return TileCode::Values();
-    });
+    auto storeSteps = [&](Value end) {
+      c.loop(c.index(0), end, step, {}, [&](Value d, ValueRange) {
+        Value next = c.minIndex(c.addIndex(d, step), end);
+        TileCode::Values sums = withStored(d, sumsOver(keys, d, next));
+        for (auto [i, sum] : llvm::enumerate(sums))
+          storeScore(sum, key, i);
+        return TileCode::Values();
+      });
+    };
+    if (keys.size() == 1) { // once in the code: few keys fill no tile
+      storeSteps(c.index(depth));
+      return stored(key, 1);
+    }
+    // Mostly the last step is the only one, and its sums stay in registers.
+    storeSteps(lastStep);
     return withStored(lastStep, sumsOver(keys, lastStep, c.index(depth)));
   }
 
@@ -348,7 +355,7 @@ private:
 
   //===--- bf16 ---===//
 
-  /// Scores of size x vectors that the tiles left in s.
+  /// Scores of size x vectors that are in S.
   TileCode::Values stored(Value key, int64_t size) {
     TileCode::Values scores;
     for (int64_t i = 0; i < size * vectors; ++i)

@@ -12,8 +12,13 @@
 
 // CHECK-LABEL: func.func @scores
 // CHECK-NOT: attn.tile
-// The whole tiles: a loop over features with 24 sums.
+// The whole tiles: loops over features with 24 sums, of all chains but the last, which go to S, and of the last.
 // CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>) {
+// CHECK: scf.for
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-24: math.fma
+// CHECK: %{{.*}}:24 = scf.if
+// CHECK-COUNT-24: vector.store
 // CHECK: %{{.*}}:24 = scf.for
 // CHECK-COUNT-3: vector.load
 // CHECK: memref.load
@@ -51,11 +56,16 @@ func.func @softmax(%s: memref<128x16xf32>, %count: index, %m: memref<16xf32>, %m
   return
 }
 
-// A head of 20 is two tiles of 8 features and one of 4.
+// A head of 20 is two tiles of 8 features and one of 4, in two chains of keys side by side.
 // CHECK-LABEL: func.func @combine
 // CHECK: scf.for
 // CHECK: %{{.*}}:8 = scf.for
-// CHECK: %{{.*}}:4 = scf.for
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: math.fma
+// A key that is left, then the outputs.
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: math.fma
+// CHECK-NOT: math.fma
 func.func @combine(%p: memref<128x16xf32>, %v: memref<?x20xf32>, %from: index, %count: index, %alpha: memref<16xf32>,
                    %o: memref<20x16xf32>) {
   attn.tile_combine %p, %v[%from for %count] alpha %alpha into %o head_tile 8 lanes 16

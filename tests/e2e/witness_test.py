@@ -19,6 +19,19 @@ class Witness(EndToEnd):
             self.assertEqual(done.returncode, 0, f"{name}: {done.stdout.decode()}{done.stderr.decode()}")
             self.assertIn("good  other later rows change no bit of earlier outputs", done.stdout.decode(), name)
 
+    def test_threads_change_no_bit_under_any_mask(self):
+        # How many rows share a block of keys depends on the threads, what a row sums must not.
+        for i, mask in enumerate(("kv <= q and (q - kv < 24 or kv < 4)", "kv <= q and q - kv < 300", "all", "kv <= q and (q - kv) mod 8 == 0")):
+            model = self.folder / f"mask{i}.yaml"
+            model.write_text("model: m\ndims: {heads: 6, kv_heads: 2, q: any, kv: any, head: 64}\ninputs:\n  q: f32[heads, q, head]\n"
+                             "  k: f32[kv_heads, kv, head]\n  v: f32[kv_heads, kv, head]\n"
+                             f'outputs:\n  out: [attention: {{q: q, k: k, v: v, mask: "{mask}"}}]\n')
+            program = self.build(model, name=f"mask{i}")
+            for tokens in (60, 131, 700):
+                done = run(program, "check", "--tokens", tokens, "--threads", 2, check=False)
+                self.assertEqual(done.returncode, 0, f"{mask}, {tokens}: {done.stdout.decode()}")
+                self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
+
     def test_a_model_that_looks_ahead_is_found(self):
         done = self.check(self.build("examples/tour/01-one-head.yaml"), "q", "kv")
         self.assertEqual(done.returncode, 1)
