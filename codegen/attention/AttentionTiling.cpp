@@ -72,9 +72,12 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   if (head < lanes || group > lanes / 2 ||
       (pairs && hasBf16(op->getOperands())))
     return tiling;
-  for (int64_t rows : {lanes * 3 / 4, lanes / 2, lanes / 4, lanes / 8, group}) {
-    bool forDecode = rows == group, forMore = !pairs && rows >= 2 * group;
-    if (!(forDecode || forMore) || tiling.tiles.back().rows == rows)
+  for (int64_t rows : {12l, 8l, 4l, 2l, 1l, group}) {
+    bool forDecode = rows == group,
+         forMore = !pairs && rows >= 2 * group && rows <= lanes;
+    const AttentionTile &last = tiling.tiles.back();
+    bool isThere = last.keysInLanes && last.rows == rows;
+    if (!(forDecode || forMore) || isThere)
       continue;
     // A power of two, as a whole vector of keys is.
     int64_t keyTile = std::min<int64_t>(

@@ -99,7 +99,8 @@ static int64_t rowsOf(Value tile) {
 
 RowVectors::RowVectors(int64_t tileRows, int64_t lanes)
     : features(std::max<int64_t>(
-          lanes / static_cast<int64_t>(llvm::PowerOf2Ceil(tileRows)), 4)),
+          lanes / static_cast<int64_t>(llvm::PowerOf2Ceil(tileRows)),
+          tileRows < lanes ? 4 : 2)),
       rows(lanes / features), vectors(llvm::divideCeil(tileRows, rows)) {}
 
 void lowerKeysInLanes(TileLoadQueriesOp op, OpBuilder &b) {
@@ -407,7 +408,7 @@ private:
     while (vectors.size() > 1) {
       int64_t half = vectors.size() / 2;
       // Within 128 bits a shuffle of two vectors is the cheapest.
-      bool isNear = half < 4;
+      bool isNear = half < 4 && order.features >= 4;
       TileCode::Values next;
       for (int64_t i = 0; i < half; ++i) {
         Value x = vectors[isNear ? 2 * i : i],
