@@ -54,7 +54,8 @@ static bool compile(StringRef bitcode, TargetMachine &machine,
       cantFail(parseBitcodeFile(MemoryBufferRef(bitcode, "kernel"), context));
   raw_svector_ostream os(result.object);
   legacy::PassManager pm;
-  if (machine.addPassesToEmitFile(pm, os, nullptr, CodeGenFileType::ObjectFile))
+  if (machine.addPassesToEmitFile(pm, os, nullptr, CodeGenFileType::ObjectFile,
+                                  /*DisableVerify=*/true))
     return false;
   pm.run(*module);
   return true;
