@@ -1,5 +1,6 @@
 //===- Optimise.cpp - LLVM's passes over generated code -------------------===//
 #include "codegen/Optimise.h"
+#include "codegen/RotateLoops.h"
 
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/InstIterator.h"
@@ -28,7 +29,7 @@ namespace heed {
 static constexpr StringLiteral pipeline =
     "function<eager-inv>("
     "early-cse,"
-    "loop(loop-rotate<header-duplication;no-prepare-for-lto>),"
+    "rotate-loops,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
     "loop-mssa(licm<allowspeculation>),"
     "early-cse<memssa>,"
@@ -107,6 +108,13 @@ TimeOfFunctions optimise(Module &module, TargetMachine &machine) {
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, calls, modules);
+  passes.registerPipelineParsingCallback(
+      [](StringRef name, FunctionPassManager &manager,
+         ArrayRef<PassBuilder::PipelineElement>) {
+        if (name == "rotate-loops")
+          manager.addPass(RotateLoops());
+        return name == "rotate-loops";
+      });
   ModulePassManager manager;
   cantFail(passes.parsePassPipeline(manager, pipeline));
   manager.addPass(createModuleToFunctionPassAdaptor(ReduceAddresses()));
