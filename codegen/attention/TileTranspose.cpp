@@ -25,6 +25,55 @@ void transpose(const TileCode &c, TileCode::Values &rows) {
   }
 }
 
+namespace {
+/// Blocks of four rows: each 128 bits of a vector are turned on their own, so
+/// that a block needs four vectors and eight shuffles of the fastest kind.
+struct Quads {
+  static constexpr int64_t size = 4;
+  const TileCode &c;
+  TileCode quad{c.b, c.loc, size};
+
+  int64_t count() const { return c.lanes / size; }
+
+  /// Element r of quad l of the i-th vector comes to element i of quad l of the
+  /// r-th.
+  void turn(TileCode::Values &rows) const {
+    auto join = [&](Value x, Value y, std::array<int64_t, size> of) -> Value {
+      SmallVector<int64_t> order;
+      for (int64_t first = 0; first < c.lanes; first += size)
+        for (int64_t i : of)
+          order.push_back(first + (i < size ? i : c.lanes + i - size));
+      return vector::ShuffleOp::create(c.b, c.loc, x, y, order);
+    };
+    auto low = [&](Value x, Value y) { return join(x, y, {0, 4, 1, 5}); };
+    auto high = [&](Value x, Value y) { return join(x, y, {2, 6, 3, 7}); };
+    auto lowHalves = [&](Value x, Value y) { return join(x, y, {0, 1, 4, 5}); };
+    auto highHalves = [&](Value x, Value y) {
+      return join(x, y, {2, 3, 6, 7});
+    };
+    Value x = low(rows[0], rows[1]), y = low(rows[2], rows[3]),
+          z = high(rows[0], rows[1]), w = high(rows[2], rows[3]);
+    rows = {lowHalves(x, y), highHalves(x, y), lowHalves(z, w),
+            highHalves(z, w)};
+  }
+
+  /// Quads side by side, two and two.
+  Value join(TileCode::Values parts) const {
+    while (parts.size() > 1) {
+      TileCode::Values next;
+      for (size_t i = 0; i < parts.size(); i += 2) {
+        int64_t length = cast<VectorType>(parts[i].getType()).getDimSize(0);
+        next.push_back(vector::ShuffleOp::create(
+            c.b, c.loc, parts[i], parts[i + 1],
+            llvm::to_vector(llvm::seq<int64_t>(2 * length))));
+      }
+      parts = next;
+    }
+    return parts.front();
+  }
+};
+} // namespace
+
 /// Calls body for blocks of `features` features that cover the head; the last
 /// may overlap the one before.
 static void forFeatureBlocks(const TileCode &c, int64_t head, int64_t features,
@@ -33,16 +82,6 @@ static void forFeatureBlocks(const TileCode &c, int64_t head, int64_t features,
     body(c.minIndex(d, c.index(head - features)));
     return TileCode::Values();
   });
-}
-
-/// 2 lanes features of a row, of f32 or bf16, as pairs.
-static Value loadPairs(const TileCode &c, Value memref, SmallVector<Value> at) {
-  Pairs pairs{c};
-  if (cast<MemRefType>(memref.getType()).getElementType().isBF16())
-    return pairs.load(memref, at);
-  Value first = c.load(memref, at);
-  at.back() = c.addIndex(at.back(), c.lanes);
-  return pairs.join(first, c.load(memref, at));
 }
 
 void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
@@ -73,40 +112,56 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     return;
   }
   Value scale = c.constant(op.getScale().convertToDouble());
-  // Pairs of a row are elements of 32 bits: they are turned as such.
-  bool turnsPairs = inPairs && head >= 2 * c.lanes;
+  // Pairs of bf16 are elements of 32 bits: they are turned as such.
+  bool turnsPairs = inPairs && op.getQ().getType().getElementType().isBF16();
+  int64_t element = turnsPairs ? 2 : 1;
+  Quads quads{c};
+  auto load = [&](std::pair<Value, Value> row, Value d) -> Value {
+    SmallVector<Value> at{row.first, row.second, d};
+    if (turnsPairs)
+      return vector::BitCastOp::create(b, c.loc, quads.quad.f32(),
+                                       Pairs{quads.quad}.load(op.getQ(), at));
+    return quads.quad.loadAsF32(op.getQ(), at);
+  };
   c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
     SmallVector<std::pair<Value, Value>> sources;
     for (int64_t i = 0; i < c.lanes; ++i)
       sources.push_back(source(c.addIndex(lane, i)));
-    int64_t features = turnsPairs ? 2 * c.lanes : c.lanes;
-    forFeatureBlocks(c, head, features, [&](Value d) {
-      TileCode::Values block;
+    int64_t features = head < 2 * c.lanes ? c.lanes : c.lanes * element;
+    forFeatureBlocks(c, head, features, [&](Value first) {
       for (auto [query, grouped] : sources) // of the next tile
-        c.prefetch(op.getQ(), {c.addIndex(query, rows / group), grouped, d});
-      for (auto [query, grouped] : sources)
-        block.push_back(
-            turnsPairs
-                ? vector::BitCastOp::create(
-                      b, c.loc, c.f32(),
-                      loadPairs(c, op.getQ(), {query, grouped, d}))
-                : c.mul(c.loadAsF32(op.getQ(), {query, grouped, d}), scale));
-      transpose(c, block);
-      if (turnsPairs) {
-        for (int64_t i = 0; i < c.lanes; ++i)
-          Pairs{c}.store(
-              vector::BitCastOp::create(b, c.loc, Pairs{c}.type(), block[i]),
-              op.getQt(),
-              {c.addIndex(c.divIndex(d, 2), i), c.mulIndex(lane, 2)});
-        return;
-      }
-      for (int64_t i = 0; !inPairs && i < c.lanes; ++i)
-        c.store(block[i], op.getQt(), {c.addIndex(d, i), lane});
-      // The head is even, and so is d.
-      Pairs pairs{c};
-      for (int64_t i = 0; inPairs && i < c.lanes; i += 2)
-        pairs.store(pairs.of(block[i], block[i + 1]), op.getQt(),
-                    {c.addIndex(c.divIndex(d, 2), i / 2), c.mulIndex(lane, 2)});
+        c.prefetch(op.getQ(),
+                   {c.addIndex(query, rows / group), grouped, first});
+      c.loop(c.index(0), c.index(features), Quads::size * element, {},
+             [&](Value i, ValueRange) {
+               Value d = c.addIndex(first, i);
+               TileCode::Values block;
+               for (int64_t r = 0; r < Quads::size; ++r) {
+                 TileCode::Values parts;
+                 for (int64_t l = 0; l < quads.count(); ++l)
+                   parts.push_back(load(sources[l * Quads::size + r], d));
+                 block.push_back(quads.join(parts));
+                 if (!turnsPairs)
+                   block[r] = c.mul(block[r], scale);
+               }
+               quads.turn(block);
+               if (!inPairs) {
+                 for (auto [r, row] : llvm::enumerate(block))
+                   c.store(row, op.getQt(), {c.addIndex(d, r), lane});
+                 return TileCode::Values();
+               }
+               // The head is even, and so is d.
+               Pairs pairs{c};
+               for (int64_t r = 0; r < Quads::size; r += 2 / element) {
+                 Value row = turnsPairs ? vector::BitCastOp::create(
+                                              b, c.loc, pairs.type(), block[r])
+                                        : pairs.of(block[r], block[r + 1]);
+                 pairs.store(row, op.getQt(),
+                             {c.addIndex(c.divIndex(d, 2), r * element / 2),
+                              c.mulIndex(lane, 2)});
+               }
+               return TileCode::Values();
+             });
     });
     Value zeros =
         arith::ConstantOp::create(b, c.loc, b.getZeroAttr(Pairs{c}.type()));
@@ -129,10 +184,6 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
     return byInstruction ? arith::TruncFOp::create(
                                b, c.loc, VectorType::get(c.lanes, element), x)
                          : roundToBf16(b, c.loc, x);
-  };
-  auto asPairs = [&](Value first, Value second) {
-    return byInstruction ? Pairs{c}.of(first, second)
-                         : roundToPairs(c, first, second);
   };
   auto ifRow = [&](Value lane,
                    llvm::function_ref<void(Value query, Value grouped)> body) {
@@ -161,35 +212,32 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
     });
     return;
   }
-  bool turnsPairs = element.isBF16() && head >= 2 * c.lanes;
-  int64_t features = turnsPairs ? 2 * c.lanes : c.lanes;
-  c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
-    Value sum = c.load(op.getL(), lane), zero = c.constant(0);
-    Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sum, zero);
-    Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sum));
-    forFeatureBlocks(c, head, features, [&](Value d) {
-      auto quotient = [&](int64_t i) {
-        return c.mul(c.load(op.getO(), {c.addIndex(d, i), lane}), inverse);
-      };
-      TileCode::Values block;
-      for (int64_t i = 0; i < c.lanes; ++i)
-        block.push_back(turnsPairs
-                            ? vector::BitCastOp::create(
-                                  b, c.loc, c.f32(),
-                                  asPairs(quotient(2 * i), quotient(2 * i + 1)))
-                            : quotient(i));
-      transpose(c, block);
-      for (int64_t i = 0; i < c.lanes; ++i)
-        ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
-          Value row = turnsPairs ? vector::BitCastOp::create(
-                                       b, c.loc, Pairs{c}.type(), block[i])
-                                 : asElement(block[i]);
-          vector::StoreOp::create(b, c.loc, row, op.getOut(),
-                                  ValueRange{query, grouped, d});
+  Quads quads{c};
+  c.loop(
+      c.index(0), op.getRows(), Quads::size, {}, [&](Value lane, ValueRange) {
+        Value sums = quads.join(
+            TileCode::Values(quads.count(), quads.quad.load(op.getL(), lane)));
+        Value zero = c.constant(0);
+        Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sums, zero);
+        Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sums));
+        forFeatureBlocks(c, head, c.lanes, [&](Value d) {
+          TileCode::Values block;
+          for (int64_t i = 0; i < Quads::size; ++i) {
+            TileCode::Values parts;
+            for (int64_t l = 0; l < quads.count(); ++l)
+              parts.push_back(quads.quad.load(
+                  op.getO(), {c.addIndex(d, l * Quads::size + i), lane}));
+            block.push_back(c.mul(quads.join(parts), inverse));
+          }
+          quads.turn(block);
+          for (auto [i, row] : llvm::enumerate(block))
+            ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
+              vector::StoreOp::create(b, c.loc, asElement(row), op.getOut(),
+                                      ValueRange{query, grouped, d});
+            });
         });
-    });
-    return TileCode::Values();
-  });
+        return TileCode::Values();
+      });
 }
 
 void lowerTile(TilePositionsOp op, OpBuilder &b) {
