@@ -359,20 +359,18 @@ private:
   /// For each vector of rows and each key: the sums of its rows, each spread
   /// over order.features lanes.
   TileCode::Values multiply(ArrayRef<Value> keys) {
-    auto step = [&](Value d, bool isCut, ValueRange carried) {
+    auto step = [&](Value number, bool isCut, ValueRange carried) {
       TileCode::Values next = llvm::to_vector_of<Value>(carried), queries;
-      Value at = c.divIndex(d, order.features);
+      Value d = c.mulIndex(number, order.features);
       for (int64_t v = 0; v < order.vectors; ++v)
-        queries.push_back(c.load(op.getQt(), {at, c.index(v * c.lanes)}));
+        queries.push_back(c.load(op.getQt(), {number, c.index(v * c.lanes)}));
       // The lines of keys two vectors later, as many for each step.
-      Value element = c.mulIndex(d, keys.size());
-      Value later = c.addIndex(c.addIndex(keys[0], 2 * c.lanes),
-                               c.divIndex(element, c.head));
+      auto [later, column] =
+          c.elementFrom(op.getK(), c.addIndex(keys[0], 2 * c.lanes),
+                        c.mulIndex(d, keys.size()), c.head);
       for (int64_t line = 0; line < int64_t(keys.size()) * order.features;
            line += c.lineOf(op.getK()))
-        c.prefetch(op.getK(),
-                   {later, c.addIndex(c.remIndex(element, c.head), line)},
-                   c.L1);
+        c.prefetch(op.getK(), {later, c.addIndex(column, line)}, c.L1);
       for (auto [i, key] : llvm::enumerate(keys)) {
         Value features = repeat(part.loadVector(op.getK(), {key, d}, isCut));
         for (int64_t v = 0; v < order.vectors; ++v) {
@@ -382,11 +380,13 @@ private:
       }
       return next;
     };
-    Value whole = c.index(part.wholeVectors() * order.features);
-    TileCode::Values sums = c.loop(
-        c.index(0), whole, order.features,
-        TileCode::Values(order.vectors * keys.size(), c.constant(0)),
-        [&](Value d, ValueRange carried) { return step(d, false, carried); });
+    Value whole = c.index(part.wholeVectors());
+    TileCode::Values sums =
+        c.loop(c.index(0), whole, 1,
+               TileCode::Values(order.vectors * keys.size(), c.constant(0)),
+               [&](Value number, ValueRange carried) {
+                 return step(number, false, carried);
+               });
     return part.allVectors() > part.wholeVectors() ? step(whole, true, sums)
                                                    : sums;
   }

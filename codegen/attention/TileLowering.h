@@ -115,6 +115,18 @@ struct TileCode : VectorBuilder {
                                      /*localityHint=*/to, /*isDataCache=*/true);
   }
 
+  /// Row and column of the i-th element of the rows of `width` elements from
+  /// `row` on, to prefetch it. Where they follow each other in memory, columns
+  /// just go on: no division.
+  std::pair<Value, Value> elementFrom(Value memref, Value row, Value i,
+                                      int64_t width) const {
+    auto type = mlir::cast<mlir::MemRefType>(memref.getType());
+    auto [strides, offset] = type.getStridesAndOffset();
+    if (strides[0] == width && strides[1] == 1)
+      return {row, i};
+    return {addIndex(row, divIndex(i, width)), remIndex(i, width)};
+  }
+
   /// for (i = from; i < to; i += step) with values carried around; returns
   /// their final values.
   using Values = llvm::SmallVector<Value>;

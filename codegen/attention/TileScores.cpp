@@ -347,10 +347,10 @@ private:
   /// as many keys as a line has elements.
   void prefetch(Value row, Value d) {
     int64_t block = op.getS().getType().getDimSize(0);
-    Value element = c.mulIndex(d, c.lineOf(op.getK()));
-    c.prefetch(op.getK(),
-               {c.addIndex(c.addIndex(row, block), c.divIndex(element, depth)),
-                c.remIndex(element, depth)});
+    auto [later, column] =
+        c.elementFrom(op.getK(), c.addIndex(row, block),
+                      c.mulIndex(d, c.lineOf(op.getK())), depth);
+    c.prefetch(op.getK(), {later, column});
   }
 
   //===--- bf16 ---===//
