@@ -2,6 +2,7 @@
 #include "codegen/Optimise.h"
 #include "codegen/ConstantsLast.h"
 #include "codegen/RotateLoops.h"
+#include "codegen/SplitAddresses.h"
 
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/Module.h"
@@ -10,33 +11,19 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/LoopStrengthReduce.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
 #include <chrono>
 
 using namespace llvm;
 
 namespace heed {
-
-/// Loops arrive unrolled and vectorised as the schedule says, functions as they
-/// are to be called, values in registers: what is left is arithmetic of
-/// addresses, what loops share, their shape, and what these leave behind, each
-/// once: doing so again, or deleting loops, changed no inner loop
-/// (scripts/instruction-counts) and took twice as long.
-static constexpr StringLiteral pipeline =
-    "function<eager-inv>("
-    "early-cse,"
-    "rotate-loops,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,"
-    "loop-mssa(licm<allowspeculation>),"
-    "early-cse<memssa>,"
-    "simplifycfg,"
-    "reduce-products,"
-    "constants-last,"
-    "early-cse)";
-
 namespace {
+
 /// LLVM's strength reduction makes addresses of loops from all that a loop
 /// reads and counts. For all loops that took up to twice the time of all other
 /// passes and machine code. With 32 registers for vectors, constants that stand
@@ -70,6 +57,30 @@ private:
     }
   };
 };
+
+/// Loops arrive unrolled and vectorised as the schedule says, functions as they
+/// are to be called, values in registers: what is left is arithmetic of
+/// addresses, what loops share, their shape, and what these leave behind, each
+/// once: doing so again, or deleting loops, changed no inner loop
+/// (scripts/instruction-counts) and took twice as long.
+FunctionPassManager passesOfFunctions() {
+  FunctionPassManager passes;
+  passes.addPass(EarlyCSEPass());
+  passes.addPass(RotateLoops());
+  passes.addPass(SplitAddresses());
+  // What a loop keeps in memory stays there: registers are full.
+  LICMOptions invariants;
+  invariants.MssaNoAccForPromotionCap = 0;
+  passes.addPass(createFunctionToLoopPassAdaptor(LICMPass(invariants),
+                                                 /*UseMemorySSA=*/true));
+  passes.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(SimplifyCFGPass());
+  passes.addPass(ReduceProducts());
+  passes.addPass(ConstantsLast());
+  passes.addPass(EarlyCSEPass());
+  return passes;
+}
+
 } // namespace
 
 void leaveAddressesAlone() {
@@ -111,21 +122,9 @@ TimeOfFunctions optimise(Module &module, TargetMachine &machine) {
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, calls, modules);
-  passes.registerPipelineParsingCallback(
-      [](StringRef name, FunctionPassManager &manager,
-         ArrayRef<PassBuilder::PipelineElement>) {
-        if (name == "rotate-loops")
-          manager.addPass(RotateLoops());
-        else if (name == "constants-last")
-          manager.addPass(ConstantsLast());
-        else if (name == "reduce-products")
-          manager.addPass(ReduceProducts());
-        else
-          return false;
-        return true;
-      });
   ModulePassManager manager;
-  cantFail(passes.parsePassPipeline(manager, pipeline));
+  manager.addPass(createModuleToFunctionPassAdaptor(
+      passesOfFunctions(), /*EagerlyInvalidate=*/true));
   manager.run(module, modules);
   return times;
 }
