@@ -26,9 +26,9 @@ namespace {
 
 /// LLVM's strength reduction makes addresses of loops from all that a loop
 /// reads and counts. For all loops that took up to twice the time of all other
-/// passes and machine code. With 32 registers for vectors, constants that stand
-/// last do as well or better. With 16, a turn has so few products that each
-/// instruction beside them counts.
+/// passes and machine code. With 32 registers for vectors, and in loops that
+/// are unrolled, constants that stand last do as well or better. With 16, a
+/// turn may have so few products that each instruction beside them counts.
 struct ReduceProducts : PassInfoMixin<ReduceProducts> {
   PreservedAnalyses run(Function &function, FunctionAnalysisManager &analyses) {
     auto &target = analyses.getResult<TargetIRAnalysis>(function);
@@ -51,7 +51,7 @@ private:
         for (Instruction &instruction : *block)
           products +=
               match(&instruction, PatternMatch::m_Intrinsic<Intrinsic::fma>());
-      if (products < 4)
+      if (products < 4 || products > 24)
         return PreservedAnalyses::all();
       return LoopStrengthReducePass().run(loop, analyses, results, updater);
     }
