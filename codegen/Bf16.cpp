@@ -42,14 +42,4 @@ Value roundToBf16(OpBuilder &b, Location loc, Value x) {
   return arith::BitcastOp::create(b, loc, like(x, b.getBF16Type()), half);
 }
 
-Value roundToPairs(const VectorBuilder &v, Value first, Value second) {
-  Value lower = upperHalf(v.b, v.loc, roundedBits(v.b, v.loc, first)),
-        upper =
-            arith::AndIOp::create(v.b, v.loc, roundedBits(v.b, v.loc, second),
-                                  v.constantInt(~0xffff));
-  return vector::BitCastOp::create(
-      v.b, v.loc, VectorType::get(2 * v.lanes, v.b.getBF16Type()),
-      arith::OrIOp::create(v.b, v.loc, upper, lower));
-}
-
 } // namespace heed

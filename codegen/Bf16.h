@@ -13,8 +13,4 @@ namespace heed {
 /// f32, a number or a vector of them, as bf16: to nearest even, NaN stays NaN.
 mlir::Value roundToBf16(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 
-/// Two vectors of f32 as pairs of their elements (Pairs.h), rounded likewise.
-mlir::Value roundToPairs(const VectorBuilder &v, mlir::Value first,
-                         mlir::Value second);
-
 } // namespace heed

@@ -127,7 +127,7 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
     SmallVector<std::pair<Value, Value>> sources;
     for (int64_t i = 0; i < c.lanes; ++i)
       sources.push_back(source(c.addIndex(lane, i)));
-    int64_t features = head < 2 * c.lanes ? c.lanes : c.lanes * element;
+    int64_t line = c.lineOf(op.getQ()), features = head < line ? c.lanes : line;
     forFeatureBlocks(c, head, features, [&](Value first) {
       for (auto [query, grouped] : sources) // of the next tile
         c.prefetch(op.getQ(),
