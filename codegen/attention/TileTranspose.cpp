@@ -26,19 +26,23 @@ void transpose(const TileCode &c, TileCode::Values &rows) {
 }
 
 namespace {
-/// Blocks of four rows: each 128 bits of a vector are turned on their own, so
-/// that a block needs four vectors and eight shuffles of the fastest kind.
-struct Quads {
-  static constexpr int64_t size = 4;
+/// Blocks of `size` rows: as many as a narrow vector has lanes, four where it
+/// has sixteen. There each 128 bits of a vector are turned on their own, so
+/// that a block needs four vectors and eight shuffles of the fastest kind: a
+/// turn of all sixteen is much code.
+struct RowBlocks {
   const TileCode &c;
-  TileCode quad{c.b, c.loc, size};
+  int64_t size = std::min<int64_t>(c.lanes, c.lanes < 16 ? 8 : 4);
+  TileCode part{c.b, c.loc, size};
 
   int64_t count() const { return c.lanes / size; }
 
-  /// Element r of quad l of the i-th vector comes to element i of quad l of the
+  /// Element r of part l of the i-th vector comes to element i of part l of the
   /// r-th.
   void turn(TileCode::Values &rows) const {
-    auto join = [&](Value x, Value y, std::array<int64_t, size> of) -> Value {
+    if (size == c.lanes)
+      return transpose(c, rows);
+    auto join = [&](Value x, Value y, std::array<int64_t, 4> of) -> Value {
       SmallVector<int64_t> order;
       for (int64_t first = 0; first < c.lanes; first += size)
         for (int64_t i : of)
@@ -57,7 +61,7 @@ struct Quads {
             highHalves(z, w)};
   }
 
-  /// Quads side by side, two and two.
+  /// Parts side by side, two and two.
   Value join(TileCode::Values parts) const {
     while (parts.size() > 1) {
       TileCode::Values next;
@@ -115,13 +119,13 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
   // Pairs of bf16 are elements of 32 bits: they are turned as such.
   bool turnsPairs = inPairs && op.getQ().getType().getElementType().isBF16();
   int64_t element = turnsPairs ? 2 : 1;
-  Quads quads{c};
+  RowBlocks blocks{c};
   auto load = [&](std::pair<Value, Value> row, Value d) -> Value {
     SmallVector<Value> at{row.first, row.second, d};
     if (turnsPairs)
-      return vector::BitCastOp::create(b, c.loc, quads.quad.f32(),
-                                       Pairs{quads.quad}.load(op.getQ(), at));
-    return quads.quad.loadAsF32(op.getQ(), at);
+      return vector::BitCastOp::create(b, c.loc, blocks.part.f32(),
+                                       Pairs{blocks.part}.load(op.getQ(), at));
+    return blocks.part.loadAsF32(op.getQ(), at);
   };
   c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
     SmallVector<std::pair<Value, Value>> sources;
@@ -132,19 +136,19 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
       for (auto [query, grouped] : sources) // of the next tile
         c.prefetch(op.getQ(),
                    {c.addIndex(query, rows / group), grouped, first});
-      c.loop(c.index(0), c.index(features), Quads::size * element, {},
+      c.loop(c.index(0), c.index(features), blocks.size * element, {},
              [&](Value i, ValueRange) {
                Value d = c.addIndex(first, i);
                TileCode::Values block;
-               for (int64_t r = 0; r < Quads::size; ++r) {
+               for (int64_t r = 0; r < blocks.size; ++r) {
                  TileCode::Values parts;
-                 for (int64_t l = 0; l < quads.count(); ++l)
-                   parts.push_back(load(sources[l * Quads::size + r], d));
-                 block.push_back(quads.join(parts));
+                 for (int64_t l = 0; l < blocks.count(); ++l)
+                   parts.push_back(load(sources[l * blocks.size + r], d));
+                 block.push_back(blocks.join(parts));
                  if (!turnsPairs)
                    block[r] = c.mul(block[r], scale);
                }
-               quads.turn(block);
+               blocks.turn(block);
                if (!inPairs) {
                  for (auto [r, row] : llvm::enumerate(block))
                    c.store(row, op.getQt(), {c.addIndex(d, r), lane});
@@ -152,7 +156,7 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
                }
                // The head is even, and so is d.
                Pairs pairs{c};
-               for (int64_t r = 0; r < Quads::size; r += 2 / element) {
+               for (int64_t r = 0; r < blocks.size; r += 2 / element) {
                  Value row = turnsPairs ? vector::BitCastOp::create(
                                               b, c.loc, pairs.type(), block[r])
                                         : pairs.of(block[r], block[r + 1]);
@@ -212,32 +216,32 @@ void lowerTile(TileStoreOp op, OpBuilder &b) {
     });
     return;
   }
-  Quads quads{c};
-  c.loop(
-      c.index(0), op.getRows(), Quads::size, {}, [&](Value lane, ValueRange) {
-        Value sums = quads.join(
-            TileCode::Values(quads.count(), quads.quad.load(op.getL(), lane)));
-        Value zero = c.constant(0);
-        Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sums, zero);
-        Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sums));
-        forFeatureBlocks(c, head, c.lanes, [&](Value d) {
-          TileCode::Values block;
-          for (int64_t i = 0; i < Quads::size; ++i) {
-            TileCode::Values parts;
-            for (int64_t l = 0; l < quads.count(); ++l)
-              parts.push_back(quads.quad.load(
-                  op.getO(), {c.addIndex(d, l * Quads::size + i), lane}));
-            block.push_back(c.mul(quads.join(parts), inverse));
-          }
-          quads.turn(block);
-          for (auto [i, row] : llvm::enumerate(block))
-            ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
-              vector::StoreOp::create(b, c.loc, asElement(row), op.getOut(),
-                                      ValueRange{query, grouped, d});
-            });
-        });
-        return TileCode::Values();
-      });
+  RowBlocks blocks{c};
+  c.loop(c.index(0), op.getRows(), blocks.size, {},
+         [&](Value lane, ValueRange) {
+           Value sums = blocks.join(TileCode::Values(
+               blocks.count(), blocks.part.load(op.getL(), lane)));
+           Value zero = c.constant(0);
+           Value isEmpty = c.compare(arith::CmpFPredicate::OEQ, sums, zero);
+           Value inverse = c.select(isEmpty, zero, c.div(c.constant(1), sums));
+           forFeatureBlocks(c, head, c.lanes, [&](Value d) {
+             TileCode::Values block;
+             for (int64_t i = 0; i < blocks.size; ++i) {
+               TileCode::Values parts;
+               for (int64_t l = 0; l < blocks.count(); ++l)
+                 parts.push_back(blocks.part.load(
+                     op.getO(), {c.addIndex(d, l * blocks.size + i), lane}));
+               block.push_back(c.mul(blocks.join(parts), inverse));
+             }
+             blocks.turn(block);
+             for (auto [i, row] : llvm::enumerate(block))
+               ifRow(c.addIndex(lane, i), [&](Value query, Value grouped) {
+                 vector::StoreOp::create(b, c.loc, asElement(row), op.getOut(),
+                                         ValueRange{query, grouped, d});
+               });
+           });
+           return TileCode::Values();
+         });
 }
 
 void lowerTile(TilePositionsOp op, OpBuilder &b) {
