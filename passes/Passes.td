@@ -74,7 +74,7 @@ def Schedule : Pass<"attn-schedule", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"file", "schedule-file", "std::string", "\"\"", "schedules by op name, over those of the cost model">,
-    Option<"numerics", "numerics", "std::string", "\"f32\"", "f32, or bf16 to allow products of bf16">];
+    Option<"numerics", "numerics", "std::string", "\"f32\"", "f32, bf16 to allow products of bf16, or bf16x6: linears of f32 as products of bf16, where that is faster">];
 }
 
 def StoreBf16 : Pass<"attn-store-bf16", "::mlir::ModuleOp"> {

@@ -88,7 +88,8 @@ struct FuseArguments : PassPipelineOptions<FuseArguments> {
 struct ScheduleArguments : PassPipelineOptions<ScheduleArguments> {
   Option<std::string> file{*this, "schedule-file",
                            llvm::cl::desc("schedules by op name")};
-  Option<std::string> numerics{*this, "numerics", llvm::cl::desc("f32 or bf16"),
+  Option<std::string> numerics{*this, "numerics",
+                               llvm::cl::desc("f32, bf16 or bf16x6"),
                                llvm::cl::init("f32")};
 };
 } // namespace

@@ -11,7 +11,8 @@ struct PipelineOptions {
   /// Fusions that stay off, by flag with or without `attn-`: the model is built
   /// all the same, and equals the oracle.
   llvm::SmallVector<std::string> disable;
-  /// f32, or bf16 to allow products of bf16.
+  /// f32, bf16 to allow products of bf16, or bf16x6 for linears of f32 in parts
+  /// of bf16.
   std::string numerics = "f32";
   /// Schedules that override the cost model's (passes/ScheduleFile.h); empty
   /// for none.

@@ -1,6 +1,7 @@
 //===- Schedule.cpp - Tiles for every attention and linear ----------------===//
 #include "ir/Axes.h"
 #include "ir/Bands.h"
+#include "ir/Bf16Parts.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/ScheduleFile.h"
@@ -29,8 +30,9 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (numerics != "f32" && numerics != "bf16") {
-      module.emitError() << "numerics are f32 or bf16, not " << numerics;
+    if (numerics != "f32" && numerics != "bf16" && numerics != "bf16x6") {
+      module.emitError() << "numerics are f32, bf16 or bf16x6, not "
+                         << numerics;
       return signalPassFailure();
     }
     target = module->getAttrOfType<TargetAttr>("attn.target");
@@ -70,6 +72,8 @@ struct Schedule : impl::ScheduleBase<Schedule> {
   void schedule(AttentionOp op, StringRef name) {
     auto query = cast<RankedTensorType>(op.getQ().getType());
     int64_t head = axisSize(query, axis::Head);
+    if (numerics == "bf16x6" && !query.getElementType().isBF16())
+      declined(op, Name, "multiplied in f32: bf16x6 is for linears");
     // Tensors of bf16 are multiplied as they are.
     AtomAttr chosenAtom = orMultiplyAdd(
         op, query.getElementType().isBF16() ? chooseAtom(target, "bf16") : atom,
@@ -85,17 +89,33 @@ struct Schedule : impl::ScheduleBase<Schedule> {
 
   void schedule(FusedLinearOp op, StringRef name) {
     LinearShape shape = shapeOf(op);
-    auto chosen = scheduleLinear(
-        target,
-        chooseLinearAtom(target, orMultiplyAdd(op, atom, shape.depth, 2),
-                         shape),
-        shape);
+    auto chosen = scheduleLinear(target, chooseAtomOf(op, shape), shape);
     if (override(name, chosen)) {
       if (std::string why = whyUnusable(target, chosen, shape); !why.empty())
         return refuse(name, why);
     }
     op.setScheduleAttr(chosen);
     found(op, Name, Twine(name) + ": " + text(chosen));
+  }
+
+  AtomAttr chooseAtomOf(FusedLinearOp op, const LinearShape &shape) {
+    if (numerics != "bf16x6")
+      return chooseLinearAtom(target, orMultiplyAdd(op, atom, shape.depth, 2),
+                              AtomAttr(), shape);
+    AtomAttr parts = atomInParts(target);
+    bool fits = parts && orMultiplyAdd(op, parts, shape.depth, 2) == parts;
+    AtomAttr chosen =
+        chooseLinearAtom(target, atom, fits ? parts : AtomAttr(), shape);
+    if (!parts)
+      declined(op, Name, "multiplied in f32: bf16x6 needs AMX");
+    else if (fits && chosen == atom)
+      declined(op, Name,
+               "multiplied in f32: at " + Twine(parts.getRate()) +
+                   " GFLOP/s of amx_bf16, " +
+                   Twine(productsOfParts(shape.parts)) +
+                   " products for one are no faster than multiply-adds at " +
+                   Twine(atom.getRate()));
+    return chosen;
   }
 
   /// Atoms of bf16 multiply pairs, `least` numbers of them at once: other

@@ -1,5 +1,6 @@
 //===- TileCosts.cpp - Tile sizes from a target's registers and caches ----===//
 #include "passes/TileCosts.h"
+#include "ir/Bf16Parts.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -26,6 +27,19 @@ AtomAttr chooseAtom(TargetAttr target, StringRef numerics) {
           (!best || atom.getRate() > best.getRate()))
         best = atom;
   return best;
+}
+
+AtomAttr issuedAtom(TargetAttr target, StringRef kind) {
+  return target.findAtom(kind == kAmxInParts ? "amx_bf16" : kind);
+}
+
+AtomAttr atomInParts(TargetAttr target) {
+  AtomAttr atom = issuedAtom(target, kAmxInParts);
+  return atom ? AtomAttr::get(atom.getContext(),
+                              StringAttr::get(atom.getContext(), kAmxInParts),
+                              atom.getM(), atom.getN(), atom.getK(),
+                              atom.getRate())
+              : atom;
 }
 
 //===----------------------------------------------------------------------===//
@@ -85,6 +99,7 @@ LinearShape shapeOf(FusedLinearOp linear) {
     shape.inIntegers &= isQuantised(element);
     shape.someOf8Bits |= element == WeightElement::Q8_0;
     shape.someWithOffsets |= element == WeightElement::Q4_1;
+    shape.parts = std::max(shape.parts, partsOf(element));
     shape.panels =
         std::max<int64_t>(shape.panels, llvm::divideCeil(sizes[0], panelWidth));
   }
@@ -100,13 +115,14 @@ static bool isIntegerAtom(StringRef kind) {
   return kind == "dpbusd" || kind == "amx_int8";
 }
 
-std::optional<IntegerCost> integerCost(AtomAttr atom,
-                                       const LinearShape &shape) {
-  if (!isIntegerAtom(atom.getKind()))
-    return std::nullopt;
+ProductCost productCost(StringRef kind, const LinearShape &shape) {
+  if (kind == kAmxInParts)
+    return {double(productsOfParts(shape.parts)), 0};
+  if (!isIntegerAtom(kind))
+    return {};
   // Three digits of x. Then the scale of the block in x, d, and m.
-  IntegerCost cost{3, double(2 + shape.someWithOffsets)};
-  if (isTileAtom(atom)) {
+  ProductCost cost{3, double(2 + shape.someWithOffsets)};
+  if (kind == "amx_int8") {
     cost.times *= 2;  // a block fills half of the depth
     cost.issues += 5; // three tiles into one sum of f32
   } else if (shape.someOf8Bits) {
@@ -119,20 +135,25 @@ std::optional<IntegerCost> integerCost(AtomAttr atom,
 static double timeOfBlock(TargetAttr target, AtomAttr atom,
                           const LinearShape &shape) {
   constexpr double operations = 2.0 * panelWidth * 32, issue = 2 * panelWidth;
-  IntegerCost cost = integerCost(atom, shape).value_or(IntegerCost());
+  ProductCost cost = productCost(atom.getKind(), shape);
   return cost.times * operations / double(atom.getRate()) +
          cost.issues * issue / double(target.findAtom("fma_f32").getRate());
 }
 
-AtomAttr chooseLinearAtom(TargetAttr target, AtomAttr otherwise,
+AtomAttr chooseLinearAtom(TargetAttr target, AtomAttr otherwise, AtomAttr parts,
                           const LinearShape &shape) {
   AtomAttr best = otherwise;
+  auto consider = [&](AtomAttr atom) {
+    if (timeOfBlock(target, atom, shape) < timeOfBlock(target, best, shape))
+      best = atom;
+  };
+  if (parts)
+    consider(parts);
   // Weights for AMX are summed by dpbusd.
   if (shape.inIntegers && target.findAtom("dpbusd"))
     for (AtomAttr atom : target.getAtoms())
-      if (isIntegerAtom(atom.getKind()) &&
-          timeOfBlock(target, atom, shape) < timeOfBlock(target, best, shape))
-        best = atom;
+      if (isIntegerAtom(atom.getKind()))
+        consider(atom);
   return best;
 }
 
@@ -183,6 +204,10 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
   bool pairs = atom.getKind().getValue().contains("bf16");
   bool inPlace = pairs ? shape.inBf16 : shape.inF32;
   int64_t element = pairs ? 2 : sizeof(float), panelRow = panelWidth * element;
+  if (atom.getKind() == kAmxInParts) {
+    panelRow *= shape.parts;
+    element *= kPartsOfF32;
+  }
   int64_t fast = !inPlace || isTileAtom(atom) ? target.getL1() / 2
                  : pairs                      ? target.getL2() / 4
                                               : target.getL2() / 8;
@@ -273,7 +298,7 @@ std::string whyUnusable(TargetAttr target, AttentionScheduleAttr s) {
 std::string whyUnusable(TargetAttr target, LinearScheduleAttr s,
                         const LinearShape &shape) {
   return check({
-      {bool(target.findAtom(s.getAtom().getValue())),
+      {bool(issuedAtom(target, s.getAtom())),
        "the target has no atom " + s.getAtom().str()},
       {!isIntegerAtom(s.getAtom()) || shape.inIntegers,
        "the weights are not all in blocks of integers, which " +

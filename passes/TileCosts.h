@@ -10,13 +10,20 @@
 
 #include "ir/Attn.h"
 
-#include <optional>
-
 namespace heed {
 
-/// The fastest atom that computes in `numerics`: f32 allows fma_f32 only, bf16
-/// the bf16 atoms too. Rates decide, not names. Null when the target has none.
+/// The fastest atom that computes in `numerics`: f32 and bf16x6 allow fma_f32
+/// only, bf16 the bf16 atoms too. Rates decide, not names. Null when the target
+/// has none.
 attn::AtomAttr chooseAtom(attn::TargetAttr target, llvm::StringRef numerics);
+
+/// What the target issues for a schedule's atom: the atom of that kind, and
+/// amx_bf16 where f32 is in parts of bf16 (ir/Bf16Parts.h). Null when it has
+/// none.
+attn::AtomAttr issuedAtom(attn::TargetAttr target, llvm::StringRef kind);
+
+/// The atom of a linear in parts of bf16; null without AMX.
+attn::AtomAttr atomInParts(attn::TargetAttr target);
 
 /// Tiles of an attention with `head` elements a head.
 attn::AttentionScheduleAttr scheduleAttention(attn::TargetAttr target,
@@ -37,23 +44,24 @@ struct LinearShape {
   bool inF32 = false, inBf16 = false, inIntegers = false;
   /// Whether some are integers of 8 bits, or integers with offsets.
   bool someOf8Bits = false, someWithOffsets = false;
+  /// The most parts of bf16 that a weight needs (ir/Bf16Parts.h).
+  int64_t parts = 1;
 };
 LinearShape shapeOf(attn::FusedLinearOp linear);
 
-/// What a linear of quantised weights costs in integers: an atom of integers
-/// multiplies `times` the products of f32, and `issues` multiply-adds of a
-/// vector a block of 32 of k make its sums f32.
-struct IntegerCost {
+/// What f32's accuracy costs with atoms of shorter numbers: one of integers, or
+/// of bf16 in parts, multiplies `times` the products of f32, and `issues`
+/// multiply-adds of a vector a block of 32 of k make its sums f32.
+struct ProductCost {
   double times = 1, issues = 0;
 };
-/// Null for atoms of floats.
-std::optional<IntegerCost> integerCost(attn::AtomAttr atom,
-                                       const LinearShape &shape);
+ProductCost productCost(llvm::StringRef kind, const LinearShape &shape);
 
-/// The atom of a linear of two rows and more: `otherwise`, or one of integers
-/// where the weights are quantised and it is faster by the rates.
+/// The atom of a linear of two rows and more: `otherwise`, or, where it is
+/// faster by the rates, one of integers if the weights are quantised, or that
+/// of parts if it is not null.
 attn::AtomAttr chooseLinearAtom(attn::TargetAttr target,
-                                attn::AtomAttr otherwise,
+                                attn::AtomAttr otherwise, attn::AtomAttr parts,
                                 const LinearShape &shape);
 attn::LinearScheduleAttr scheduleLinear(attn::TargetAttr target,
                                         attn::AtomAttr atom,

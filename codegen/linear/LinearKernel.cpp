@@ -10,6 +10,7 @@
 #include "codegen/linear/LinearKernel.h"
 
 #include "codegen/linear/IntegerTiles.h"
+#include "codegen/linear/PartTiles.h"
 #include "codegen/linear/RowDigits.h"
 #include "codegen/linear/TileMatmul.h"
 #include "codegen/pack/PackedLayout.h"
@@ -205,7 +206,9 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
 
   // Scratch: packed rows, products, then what the matmuls and row programs
   // need.
-  int64_t rowsBytes = std::max<int64_t>(blockRows, 2) * stride * 4,
+  bool inParts = multipliesParts(schedule, in);
+  int64_t rowsBytes = inParts ? rowsOfPartsBytes(blockRows, stride)
+                              : std::max<int64_t>(blockRows, 2) * stride * 4,
           productBytes = blockRows * width * 4, workBytes = 0, most = 1;
   SmallVector<Together> parts = splitEpilogue(op);
   for (Value weight : op.getWeights())
@@ -297,6 +300,10 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
         if (multipliesDigits(schedule))
           e.when(e.less(e.index(1), count),
                  [&] { rowsToDigits(e, packed, e.mul(count, stride)); });
+        if (inParts)
+          e.when(e.less(e.index(1), count), [&] {
+            rowsToParts(e, schedule, stride, packed, e.mul(count, stride));
+          });
         // One row alone fills the products' memory with as many panels as the
         // rows of a block would.
         int64_t alone = blockRows * blockPanels / unit * unit;

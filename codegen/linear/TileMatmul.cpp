@@ -13,6 +13,7 @@
 #include "codegen/AmxTiles.h"
 #include "codegen/Pairs.h"
 #include "codegen/linear/IntegerTiles.h"
+#include "codegen/linear/PartTiles.h"
 #include "codegen/linear/WeightCodec.h"
 #include "codegen/rows/RowProgram.h"
 
@@ -56,7 +57,8 @@ static int64_t depthOf(WeightType weight, LinearScheduleAttr schedule) {
 }
 
 bool multipliesPairs(LinearScheduleAttr schedule, int64_t in) {
-  return schedule.getAtom().getValue().contains("bf16") && in % 2 == 0;
+  StringRef atom = schedule.getAtom();
+  return (atom == "dpbf16" || atom == "amx_bf16") && in % 2 == 0;
 }
 
 void rowsToPairs(Emit &e, Value rows, Value count) {
@@ -73,6 +75,8 @@ void rowsToPairs(Emit &e, Value rows, Value count) {
 int64_t tileMatmulScratch(WeightType weight, LinearScheduleAttr schedule) {
   if (multipliesDigits(schedule))
     return integerTilesScratch(schedule, depthOf(weight, schedule));
+  if (multipliesParts(schedule, weight.getShape()[1]))
+    return partTilesScratch(schedule, depthOf(weight, schedule));
   int64_t decoded =
       weight.getElement() == WeightElement::F32
           ? 0
@@ -118,6 +122,7 @@ struct Matmul {
   void zeroProducts();
   bool inBf16() { return multipliesPairs(op.getSchedule(), in); }
   bool inIntegers() { return multipliesDigits(op.getSchedule()); }
+  bool inParts() { return multipliesParts(op.getSchedule(), in); }
   bool onTiles() { return op.getSchedule().getAtom().getValue() == "amx_bf16"; }
   bool pairsInPlace();
   Value pairs();
@@ -158,6 +163,8 @@ void Matmul::passOverPanels(Value k0, Value k1, Value first, Value last,
   e.loop(first, last, count, [&](Value number) {
     if (inIntegers())
       return addIntegerProducts(e, op, target, depth, number, k0, k1, count);
+    if (inParts())
+      return addPartProducts(e, op, target, depth, number, k0, k1, count);
     if (inBf16()) {
       if (!pairsInPlace())
         decodePairs(number, k0, k1, count);
@@ -431,7 +438,7 @@ void Matmul::zeroProducts() {
 }
 
 void Matmul::block() {
-  if ((onTiles() && inBf16()) || inIntegers())
+  if ((onTiles() && inBf16()) || inIntegers() || inParts())
     zeroProducts();
   Value whole =
       e.mul(e.div(e.sub(op.getLast(), op.getFirst()), panels), panels);

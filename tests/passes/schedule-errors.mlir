@@ -25,7 +25,7 @@
 // TARGET: no-target.mlir:1:1: error: the module has no attn.target
 // RUN: not heed-opt %t/no-atom.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=NOATOM
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule=numerics=f17 2>&1 | FileCheck %s --check-prefix=NUMERICS
-// NUMERICS: error: numerics are f32 or bf16, not f17
+// NUMERICS: error: numerics are f32, bf16 or bf16x6, not f17
 // NOATOM: error: target "old" has no atom for f32
 
 //--- model.mlir

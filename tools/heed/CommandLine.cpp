@@ -22,7 +22,7 @@ void addCompileFlags(CLI::App *app, Options &options, bool needsModel = true) {
       ->capture_default_str();
   app->add_option("--numerics", options.numerics,
                   "arithmetic of linears and attentions")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(CLI::IsMember({"f32", "bf16", "bf16x6"}))
       ->capture_default_str();
   app->add_option("--schedule", options.schedule,
                   "file of schedules that overrides the cost model")

@@ -110,10 +110,10 @@ private:
     const MachineRates::Vectors *vectors; // null: only products count
   };
   Result<Needed> ratesOf(StringAttr kind) const {
-    AtomAttr atom = target.findAtom(kind.getValue());
+    AtomAttr atom = issuedAtom(target, kind);
     int lanes = static_cast<int>(target.getLanes());
     Needed found{
-        atom ? rates.atom(kind.getValue(), static_cast<int>(atom.getN()))
+        atom ? rates.atom(atom.getKind().str(), static_cast<int>(atom.getN()))
              : nullptr,
         rates.vectorsOf(lanes)};
     if (!found.atom)
@@ -313,7 +313,7 @@ private:
       return {}; // no row is wanted
     KernelBound bound;
     bound.name = "linear";
-    bound.atom = schedule.getAtom().str();
+    bound.atom = needed->atom->kind;
     // A tile has no more rows than there are.
     auto x = cast<RankedTensorType>(op.getX().getType());
     double rows =
@@ -328,19 +328,16 @@ private:
           2 * inputs.elementsOf(op.getX()) * double(type.getShape()[0]);
       bound.bytes += double(packedBytes(type));
     }
-    // Integers: several products for one, and what makes their sums f32.
-    std::optional<IntegerCost> integers = integerCost(
-        target.findAtom(schedule.getAtom().getValue()), shapeOf(op));
-    double work = bound.work;
-    if (integers) {
+    // Several products for one, and what makes sums of integers f32.
+    ProductCost cost = productCost(schedule.getAtom(), shapeOf(op));
+    if (cost.issues > 0) {
       const MachineRates::Atom *fma =
           rates.atom("fma_f32", static_cast<int>(target.getLanes()));
       if (!fma)
         return Error{"the rate table has no atom fma_f32"};
-      bound.products =
-          bound.work / 32 * integers->issues / fma->registers / 1e9;
-      work *= integers->times;
+      bound.products = bound.work / 32 * cost.issues / fma->registers / 1e9;
     }
+    double work = bound.work * cost.times;
     bound.products +=
         productSeconds(*needed->atom, needed->vectors, work,
                        loadsOfIssue(rows, double(schedule.getPanels() * 16) /
