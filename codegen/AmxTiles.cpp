@@ -66,6 +66,11 @@ Value AmxTiles::dotBf16(Value c, Value a, Value y) const {
               {number(kSide), number(rowSize), number(rowSize), c, a, y})
       .getResult(0);
 }
+Value AmxTiles::dotF16(Value c, Value a, Value y) const {
+  return call(*this, "llvm.x86.tdpfp16ps.internal", true,
+              {number(kSide), number(rowSize), number(rowSize), c, a, y})
+      .getResult(0);
+}
 
 Value AmxTiles::dotBytes(Value c, Value a, Value y) const {
   return call(*this, "llvm.x86.tdpbusd.internal", true,

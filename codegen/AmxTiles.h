@@ -37,8 +37,9 @@ struct AmxTiles {
   Value loadLeftBytes(Value memref, Value at, Value rowBytes) const;
   Value loadRightBytes(Value memref, Value at) const;
   void store(Value tile, Value memref, Value at, Value rowBytes) const;
-  /// c + a b, of bf16, in f32.
+  /// c + a b, of bf16 or f16, in f32.
   Value dotBf16(Value c, Value a, Value b) const;
+  Value dotF16(Value c, Value a, Value b) const;
   /// c + a b, of unsigned by signed bytes, in i32.
   Value dotBytes(Value c, Value a, Value b) const;
 

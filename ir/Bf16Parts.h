@@ -1,8 +1,11 @@
-//===- Bf16Parts.h - Numbers as sums of bf16 ------------------------------===//
+//===- Bf16Parts.h - Numbers as sums of shorter ones ----------------------===//
 //
 // `numerics = bf16x6`: an f32 is the sum of three parts of 8 bits, and of the
 // nine products of two numbers' parts six are added, those that f32 can tell
 // from nothing. A weight that is stored in fewer bits needs fewer parts.
+//
+// Weights of f16, where AMX multiplies them: x over a power of two for each row
+// is one f16 (`numerics = bf16`) or the sum of two (bf16x6).
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -11,8 +14,15 @@
 
 namespace heed {
 
-/// The schedule's atom: products of amx_bf16, several for one of f32.
-inline constexpr llvm::StringLiteral kAmxInParts = "amx_bf16x6";
+/// Atoms of a schedule: products of amx_bf16, several for one of f32; of
+/// amx_f16; and two of these for one.
+inline constexpr llvm::StringLiteral kAmxInParts = "amx_bf16x6",
+                                     kAmxF16 = "amx_f16",
+                                     kAmxInTwoF16 = "amx_f16x2";
+
+inline bool multipliesF16(llvm::StringRef atom) {
+  return atom == kAmxF16 || atom == kAmxInTwoF16;
+}
 
 /// Parts of an f32.
 inline constexpr int64_t kPartsOfF32 = 3;

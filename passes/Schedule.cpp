@@ -99,30 +99,47 @@ struct Schedule : impl::ScheduleBase<Schedule> {
   }
 
   AtomAttr chooseAtomOf(FusedLinearOp op, const LinearShape &shape) {
-    if (numerics != "bf16x6")
-      return chooseLinearAtom(target, orMultiplyAdd(op, atom, shape.depth, 2),
-                              AtomAttr(), shape);
-    AtomAttr parts = atomInParts(target);
-    bool fits = parts && orMultiplyAdd(op, parts, shape.depth, 2) == parts;
-    AtomAttr chosen =
-        chooseLinearAtom(target, atom, fits ? parts : AtomAttr(), shape);
-    if (!parts)
+    if (numerics == "bf16x6")
+      return chooseInParts(op, shape);
+    AtomAttr wanted = atom, f16 = target.findAtom(kAmxF16);
+    // Weights of f16 then keep all their bits, and lie as they are read.
+    if (numerics == "bf16" && f16 && shape.inF16 &&
+        f16.getRate() > target.findAtom("fma_f32").getRate())
+      wanted = f16;
+    return chooseLinearAtom(target, orMultiplyAdd(op, wanted, shape.depth, 2),
+                            {}, shape);
+  }
+
+  AtomAttr chooseInParts(FusedLinearOp op, const LinearShape &shape) {
+    SmallVector<AtomAttr, 2> inParts;
+    if (AtomAttr two = atomInParts(target, kAmxInTwoF16); two && shape.inF16)
+      inParts.push_back(two);
+    if (AtomAttr parts = atomInParts(target, kAmxInParts))
+      inParts.push_back(parts);
+    if (inParts.empty()) {
       declined(op, Name, "multiplied in f32: bf16x6 needs AMX");
-    else if (fits && chosen == atom)
+      return chooseLinearAtom(target, atom, {}, shape);
+    }
+    AtomAttr first = inParts.front();
+    if (orMultiplyAdd(op, first, shape.depth, 2) != first)
+      return atom;
+    AtomAttr chosen = chooseLinearAtom(target, atom, inParts, shape);
+    if (chosen == atom)
       declined(op, Name,
-               "multiplied in f32: at " + Twine(parts.getRate()) +
-                   " GFLOP/s of amx_bf16, " +
-                   Twine(productsOfParts(shape.parts)) +
-                   " products for one are no faster than multiply-adds at " +
+               "multiplied in f32: at " + Twine(first.getRate()) +
+                   " GFLOP/s, " +
+                   Twine(int64_t(productCost(first.getKind(), shape).times)) +
+                   " products of " + first.getKind().getValue() +
+                   " for one are no faster than multiply-adds at " +
                    Twine(atom.getRate()));
     return chosen;
   }
 
-  /// Atoms of bf16 multiply pairs, `least` numbers of them at once: other
-  /// depths are left to multiply-adds.
+  /// Atoms of bf16 and f16 multiply pairs, `least` numbers of them at once:
+  /// other depths are left to multiply-adds.
   AtomAttr orMultiplyAdd(Operation *op, AtomAttr wanted, int64_t depth,
                          int64_t least) {
-    if (!wanted.getKind().getValue().contains("bf16") ||
+    if (!wanted.getKind().getValue().contains("f16") ||
         (depth % 2 == 0 && depth >= least))
       return wanted;
     declined(op, Name,

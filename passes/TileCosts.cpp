@@ -30,15 +30,16 @@ AtomAttr chooseAtom(TargetAttr target, StringRef numerics) {
 }
 
 AtomAttr issuedAtom(TargetAttr target, StringRef kind) {
-  return target.findAtom(kind == kAmxInParts ? "amx_bf16" : kind);
+  return target.findAtom(kind == kAmxInParts    ? "amx_bf16"
+                         : kind == kAmxInTwoF16 ? StringRef(kAmxF16)
+                                                : kind);
 }
 
-AtomAttr atomInParts(TargetAttr target) {
-  AtomAttr atom = issuedAtom(target, kAmxInParts);
-  return atom ? AtomAttr::get(atom.getContext(),
-                              StringAttr::get(atom.getContext(), kAmxInParts),
-                              atom.getM(), atom.getN(), atom.getK(),
-                              atom.getRate())
+AtomAttr atomInParts(TargetAttr target, StringRef kind) {
+  AtomAttr atom = issuedAtom(target, kind);
+  return atom ? AtomAttr::get(
+                    atom.getContext(), StringAttr::get(atom.getContext(), kind),
+                    atom.getM(), atom.getN(), atom.getK(), atom.getRate())
               : atom;
 }
 
@@ -89,13 +90,14 @@ AttentionScheduleAttr scheduleAttention(TargetAttr target, AtomAttr atom,
 LinearShape shapeOf(FusedLinearOp linear) {
   LinearShape shape;
   shape.weights = linear.getWeights().size();
-  shape.inF32 = shape.inBf16 = shape.inIntegers = true;
+  shape.inF32 = shape.inBf16 = shape.inF16 = shape.inIntegers = true;
   for (Value weight : linear.getWeights()) {
     ArrayRef<int64_t> sizes = cast<WeightType>(weight.getType()).getShape();
     shape.depth = sizes[1];
     WeightElement element = cast<WeightType>(weight.getType()).getElement();
     shape.inF32 &= element == WeightElement::F32;
     shape.inBf16 &= element == WeightElement::BF16;
+    shape.inF16 &= element == WeightElement::F16;
     shape.inIntegers &= isQuantised(element);
     shape.someOf8Bits |= element == WeightElement::Q8_0;
     shape.someWithOffsets |= element == WeightElement::Q4_1;
@@ -118,6 +120,8 @@ static bool isIntegerAtom(StringRef kind) {
 ProductCost productCost(StringRef kind, const LinearShape &shape) {
   if (kind == kAmxInParts)
     return {double(productsOfParts(shape.parts)), 0};
+  if (kind == kAmxInTwoF16)
+    return {2, 0};
   if (!isIntegerAtom(kind))
     return {};
   // Three digits of x. Then the scale of the block in x, d, and m.
@@ -140,15 +144,15 @@ static double timeOfBlock(TargetAttr target, AtomAttr atom,
          cost.issues * issue / double(target.findAtom("fma_f32").getRate());
 }
 
-AtomAttr chooseLinearAtom(TargetAttr target, AtomAttr otherwise, AtomAttr parts,
-                          const LinearShape &shape) {
+AtomAttr chooseLinearAtom(TargetAttr target, AtomAttr otherwise,
+                          ArrayRef<AtomAttr> more, const LinearShape &shape) {
   AtomAttr best = otherwise;
   auto consider = [&](AtomAttr atom) {
     if (timeOfBlock(target, atom, shape) < timeOfBlock(target, best, shape))
       best = atom;
   };
-  if (parts)
-    consider(parts);
+  for (AtomAttr atom : more)
+    consider(atom);
   // Weights for AMX are summed by dpbusd.
   if (shape.inIntegers && target.findAtom("dpbusd"))
     for (AtomAttr atom : target.getAtoms())
@@ -201,13 +205,16 @@ LinearScheduleAttr scheduleLinear(TargetAttr target, AtomAttr atom,
   // are read where they lie come from L2 as fast as they are multiplied, and
   // each pass costs the sums once to L1 and back: few, deep passes. AMX is
   // faster than L2. Passes are equally deep, in blocks of 32 (Q4, Q8).
-  bool pairs = atom.getKind().getValue().contains("bf16");
-  bool inPlace = pairs ? shape.inBf16 : shape.inF32;
+  bool pairs = atom.getKind().getValue().contains("f16");
+  bool ofF16 = multipliesF16(atom.getKind());
+  bool inPlace = ofF16 ? shape.inF16 : pairs ? shape.inBf16 : shape.inF32;
   int64_t element = pairs ? 2 : sizeof(float), panelRow = panelWidth * element;
   if (atom.getKind() == kAmxInParts) {
     panelRow *= shape.parts;
     element *= kPartsOfF32;
   }
+  if (ofF16) // with room for both parts of x
+    element *= 2;
   int64_t fast = !inPlace || isTileAtom(atom) ? target.getL1() / 2
                  : pairs                      ? target.getL2() / 4
                                               : target.getL2() / 8;
@@ -303,6 +310,9 @@ std::string whyUnusable(TargetAttr target, LinearScheduleAttr s,
       {!isIntegerAtom(s.getAtom()) || shape.inIntegers,
        "the weights are not all in blocks of integers, which " +
            s.getAtom().str() + " multiplies"},
+      {!multipliesF16(s.getAtom()) || shape.inF16,
+       "the weights are not all of f16, which " + s.getAtom().str() +
+           " multiplies"},
       {s.getRows() > 0 && s.getRows() <= 64, "rows must be 1 to 64"},
       {s.getPanels() > 0 && s.getPanels() <= 16, "panels must be 1 to 16"},
       {!isTileAtom(s.getAtom()) ||

@@ -17,13 +17,12 @@ namespace heed {
 /// has none.
 attn::AtomAttr chooseAtom(attn::TargetAttr target, llvm::StringRef numerics);
 
-/// What the target issues for a schedule's atom: the atom of that kind, and
-/// amx_bf16 where f32 is in parts of bf16 (ir/Bf16Parts.h). Null when it has
-/// none.
+/// What the target issues for a schedule's atom: the atom of that kind, or that
+/// of the parts of an f32 (ir/Bf16Parts.h). Null when it has none.
 attn::AtomAttr issuedAtom(attn::TargetAttr target, llvm::StringRef kind);
 
-/// The atom of a linear in parts of bf16; null without AMX.
-attn::AtomAttr atomInParts(attn::TargetAttr target);
+/// An atom of parts, with the shape and the rate of what is issued; or null.
+attn::AtomAttr atomInParts(attn::TargetAttr target, llvm::StringRef kind);
 
 /// Tiles of an attention with `head` elements a head.
 attn::AttentionScheduleAttr scheduleAttention(attn::TargetAttr target,
@@ -39,9 +38,9 @@ struct LinearShape {
   int64_t panels = 0, weights = 0;
   /// A block holds a multiple of this many panels, so that heads are whole.
   int64_t panelsOfHead = 1;
-  /// Whether all weights lie in memory as f32, as pairs of bf16, or in blocks
-  /// of 32 integers.
-  bool inF32 = false, inBf16 = false, inIntegers = false;
+  /// Whether all weights lie in memory as f32, as pairs of bf16 or f16, or in
+  /// blocks of 32 integers.
+  bool inF32 = false, inBf16 = false, inF16 = false, inIntegers = false;
   /// Whether some are integers of 8 bits, or integers with offsets.
   bool someOf8Bits = false, someWithOffsets = false;
   /// The most parts of bf16 that a weight needs (ir/Bf16Parts.h).
@@ -58,10 +57,11 @@ struct ProductCost {
 ProductCost productCost(llvm::StringRef kind, const LinearShape &shape);
 
 /// The atom of a linear of two rows and more: `otherwise`, or, where it is
-/// faster by the rates, one of integers if the weights are quantised, or that
-/// of parts if it is not null.
+/// faster by the rates, one of integers if the weights are quantised, or one of
+/// `more`.
 attn::AtomAttr chooseLinearAtom(attn::TargetAttr target,
-                                attn::AtomAttr otherwise, attn::AtomAttr parts,
+                                attn::AtomAttr otherwise,
+                                llvm::ArrayRef<attn::AtomAttr> more,
                                 const LinearShape &shape);
 attn::LinearScheduleAttr scheduleLinear(attn::TargetAttr target,
                                         attn::AtomAttr atom,

@@ -207,7 +207,7 @@ void emitLinearKernel(Emit &e, Kernel &kernel, FusedLinearOp op) {
   // Scratch: packed rows, products, then what the matmuls and row programs
   // need.
   bool inParts = multipliesParts(schedule, in);
-  int64_t rowsBytes = inParts ? rowsOfPartsBytes(blockRows, stride)
+  int64_t rowsBytes = inParts ? rowsOfPartsBytes(schedule, stride)
                               : std::max<int64_t>(blockRows, 2) * stride * 4,
           productBytes = blockRows * width * 4, workBytes = 0, most = 1;
   SmallVector<Together> parts = splitEpilogue(op);

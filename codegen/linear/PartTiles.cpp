@@ -1,9 +1,10 @@
-//===- PartTiles.cpp - f32 products out of products of bf16 ---------------===//
+//===- PartTiles.cpp - f32 products out of products of shorter numbers ----===//
 //
 //   into[i, j] += sum over k of x[i, k] W[j, k]
 //
-// as up to six products of AMX for each tile product: x in three parts, W in as
-// many as its storage needs.
+// as up to six products of AMX for each tile product: x in three parts of bf16
+// and W in as many as its storage needs, or x in one or two of f16 and W as it
+// is.
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/linear/PartTiles.h"
@@ -27,6 +28,14 @@ namespace {
 constexpr std::pair<int64_t, int64_t> kProducts[] = {{0, 2}, {0, 1}, {1, 1},
                                                      {1, 0}, {2, 0}, {0, 0}};
 static_assert(std::size(kProducts) == productsOfParts(kPartsOfF32));
+
+bool inF16(LinearScheduleAttr schedule) {
+  return multipliesF16(schedule.getAtom());
+}
+int64_t partsOfX(LinearScheduleAttr schedule) {
+  StringRef atom = schedule.getAtom();
+  return atom == kAmxF16 ? 1 : atom == kAmxInTwoF16 ? 2 : kPartsOfF32;
+}
 
 /// Parts of two vectors of f32, each as pairs of their elements (Pairs.h).
 SmallVector<Value> splitInParts(Emit &e, int64_t count, Value first,
@@ -55,16 +64,19 @@ public:
         panel(panelBytes(weight.getType().getElement(), in)),
         width(op.getSchedule().getBlockPanels() * kPanel),
         panels(op.getSchedule().getPanels()),
-        parts(partsOf(weight.getType().getElement())) {}
+        parts(isF16() ? 1 : partsOf(weight.getType().getElement())) {}
 
   void multiply(Value number, Value k0, Value k1, int64_t count);
 
 private:
-  bool inPlace() { return codec.storesBf16() && in % AmxTiles::kDepth == 0; }
+  bool isF16() { return inF16(op.getSchedule()); }
+  /// Memory holds pairs that the atom reads.
+  bool isStored() { return isF16() || codec.storesBf16(); }
+  bool inPlace() { return isStored() && in % AmxTiles::kDepth == 0; }
   Value panelAt(Value number) {
     return e.add(weight.getOffset(), e.mul(number, panel));
   }
-  /// Scratch as bf16: the decoded panels [part][count][k / 2][16][2].
+  /// Scratch, of 16 bits: the decoded panels [part][count][k / 2][16][2].
   Value decoded() {
     return e.view(op.getScratch(), e.index(0), e.b.getBF16Type(),
                   e.index(parts * panels * depth * kPanel));
@@ -97,6 +109,14 @@ void PartTiles::decode(Value number, Value k0, Value k1, int64_t count) {
   for (int64_t p = 0; p < count; ++p) {
     Value from = panelAt(e.add(number, p));
     e.loop(k0, k1, turn, [&](Value k) {
+      if (isStored()) {
+        Value words = codec.rawWords(weight.getWeights(),
+                                     e.add(from, e.mul(k, 2 * kPanel)));
+        Pairs{v}.store(
+            vector::BitCastOp::create(e.b, e.loc, Pairs{v}.type(), words), to,
+            decodedAt(0, p, k0, k));
+        return;
+      }
       SmallVector<Value> w;
       for (int64_t i = 0; i < turn; i += group.depth)
         llvm::append_range(
@@ -170,11 +190,11 @@ void PartTiles::tile(Value row, int64_t rows, Value number, Value k0, Value k1,
   sums =
       e.loop(k0, k1, AmxTiles::kDepth, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> x, w, next(carried);
-        int64_t partOfX = -1, partOfW = -1;
+        int64_t lastX = -1, lastW = -1;
         for (auto [ofX, ofW] : kProducts) {
-          if (ofW >= parts)
+          if (ofX >= partsOfX(op.getSchedule()) || ofW >= parts)
             continue;
-          bool newX = ofX != partOfX, newW = ofW != partOfW;
+          bool newX = ofX != lastX, newW = ofW != lastW;
           if (newX)
             x = loadRows(ofX, strips, k);
           if (newW)
@@ -188,9 +208,10 @@ void PartTiles::tile(Value row, int64_t rows, Value number, Value k0, Value k1,
             for (int64_t n = 0; n < inner; ++n) {
               int64_t i = newW ? o : n, p = newW ? n : o;
               Value &sum = next[i * count + p];
-              sum = tiles.dotBf16(sum, x[i], w[p]);
+              sum = isF16() ? tiles.dotF16(sum, x[i], w[p])
+                            : tiles.dotBf16(sum, x[i], w[p]);
             }
-          partOfX = ofX, partOfW = ofW;
+          lastX = ofX, lastW = ofW;
         }
         return next;
       });
@@ -210,15 +231,104 @@ void PartTiles::multiply(Value number, Value k0, Value k1, int64_t count) {
 } // namespace
 
 bool multipliesParts(LinearScheduleAttr schedule, int64_t in) {
-  return schedule.getAtom().getValue() == kAmxInParts && in % 2 == 0;
+  return (schedule.getAtom().getValue() == kAmxInParts || inF16(schedule)) &&
+         in % 2 == 0;
 }
 
-int64_t rowsOfPartsBytes(int64_t rows, int64_t stride) {
-  return rows * stride * kPartsOfF32 * 2;
+int64_t rowsOfPartsBytes(LinearScheduleAttr schedule, int64_t stride) {
+  int64_t rows = schedule.getBlockRows();
+  return rows * stride * 4 +
+         (inF16(schedule) ? llvm::alignTo(rows * 4, 64) : rows * stride * 2);
+}
+
+/// A power of two that takes the largest of x[at, at + stride) to 2^14 and
+/// above, below 2^15, as far as f32 has it and its inverse; puts the inverse at
+/// `inverseAt`.
+static Value scaleOfRow(Emit &e, Value x, Value at, int64_t stride,
+                        Value inverseAt) {
+  auto words = VectorType::get({kLanes}, e.b.getI32Type());
+  // Positive floats are ordered as their bits are.
+  Value most =
+      e.loop(e.index(0), e.index(stride), kLanes, {e.splatI32(0)},
+             [&](Value k, ValueRange carried) {
+               Value bits = vector::BitCastOp::create(e.b, e.loc, words,
+                                                      e.load(x, e.add(at, k)));
+               bits = arith::AndIOp::create(e.b, e.loc, bits,
+                                            e.splatI32(0x7fffffff));
+               return SmallVector<Value>{
+                   arith::MaxUIOp::create(e.b, e.loc, carried.front(), bits)};
+             })
+          .front();
+  auto integer = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(e.b, e.loc, value, 32);
+  };
+  auto powerOfTwo = [&](Value exponent) -> Value {
+    Value bits = arith::ShLIOp::create(e.b, e.loc, exponent, integer(23));
+    return arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), bits);
+  };
+  constexpr int64_t bias = 127, wanted = 14;
+  Value exponent = arith::ShRUIOp::create(
+      e.b, e.loc,
+      vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::MAXUI,
+                                  most),
+      integer(23));
+  Value scale = arith::MinUIOp::create(
+      e.b, e.loc,
+      arith::SubIOp::create(e.b, e.loc, integer(2 * bias + wanted), exponent),
+      integer(2 * bias - 1));
+  e.storeScalar(
+      powerOfTwo(arith::SubIOp::create(e.b, e.loc, integer(2 * bias), scale)),
+      x, inverseAt);
+  return powerOfTwo(scale);
+}
+
+static void rowsToF16(Emit &e, LinearScheduleAttr schedule, int64_t stride,
+                      Value rows, Value count) {
+  auto f16 = VectorType::get({kLanes}, e.b.getF16Type());
+  e.loop(e.index(0), e.div(count, stride), [&](Value row) {
+    Value first = e.mul(row, stride);
+    Value scale = e.broadcast(scaleOfRow(
+        e, rows, first, stride, e.add(row, schedule.getBlockRows() * stride)));
+    e.loop(e.index(0), e.index(stride), AmxTiles::kDepth, [&](Value k) {
+      Value at = e.add(first, k);
+      // Both are read before they are written over.
+      Value halves[] = {e.mulf(e.load(rows, at), scale),
+                        e.mulf(e.load(rows, e.add(at, kLanes)), scale)};
+      for (int64_t part = 0; part < partsOfX(schedule); ++part)
+        for (auto [h, rest] : llvm::enumerate(halves)) {
+          Value half = arith::TruncFOp::create(e.b, e.loc, f16, rest);
+          e.store(
+              vector::BitCastOp::create(e.b, e.loc, e.vector(kLanes / 2), half),
+              rows, e.add(at, part * kLanes + int64_t(h) * kLanes / 2));
+          rest =
+              e.subf(rest, arith::ExtFOp::create(e.b, e.loc, e.vector(), half));
+        }
+    });
+  });
+}
+
+void unscaleSums(Emit &e, TileMatmulOp op) {
+  LinearScheduleAttr schedule = op.getSchedule();
+  if (!inF16(schedule))
+    return;
+  auto weight = cast<WeightType>(op.getWeight().getType());
+  int64_t stride = packedRowStride(weight.getShape()[1]),
+          width = schedule.getBlockPanels() * kPanel;
+  Value columns = e.mul(e.sub(op.getLast(), op.getFirst()), kPanel);
+  e.loop(e.index(0), op.getRows(), [&](Value row) {
+    Value inverse = e.broadcast(
+        e.loadScalar(op.getX(), e.add(row, schedule.getBlockRows() * stride)));
+    e.loop(e.index(0), columns, kLanes, [&](Value column) {
+      Value at = e.add(e.mul(row, width), column);
+      e.store(e.mulf(e.load(op.getInto(), at), inverse), op.getInto(), at);
+    });
+  });
 }
 
 void rowsToParts(Emit &e, LinearScheduleAttr schedule, int64_t stride,
                  Value rows, Value count) {
+  if (inF16(schedule))
+    return rowsToF16(e, schedule, stride, rows, count);
   int64_t last = schedule.getBlockRows() * stride;
   e.loop(e.index(0), count, AmxTiles::kDepth, [&](Value at) {
     // All are read before they are written over.

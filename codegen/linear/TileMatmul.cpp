@@ -449,6 +449,8 @@ void Matmul::block() {
     if (panels > 1)
       passOverPanels(k0, k1, middle, op.getLast(), 1);
   });
+  if (inParts())
+    unscaleSums(e, op);
 }
 
 void Matmul::prefetchLine(Value at) {

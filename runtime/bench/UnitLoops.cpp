@@ -209,6 +209,14 @@ __attribute__((target("amx-tile,amx-bf16"))) static void
 fedTileBf16(int64_t turns) {
   HEED_FED_TILES(_tile_dpbf16ps)
 }
+__attribute__((target("amx-tile,amx-fp16"))) static void
+tileF16(int64_t turns) {
+  HEED_TILES(_tile_dpfp16ps)
+}
+__attribute__((target("amx-tile,amx-fp16"))) static void
+fedTileF16(int64_t turns) {
+  HEED_FED_TILES(_tile_dpfp16ps)
+}
 __attribute__((target("amx-tile,amx-int8"))) static void
 tileInt8(int64_t turns) {
   HEED_TILES(_tile_dpbusd)
@@ -332,6 +340,8 @@ static constexpr UnitLoop loops[] = {
      4.0 * 16384, 0, tileBf16},
     {Unit::Products, "amx_int8", "amx int8 16x16x64", "amx-tile,amx-int8", 16,
      4.0 * 32768, 0, tileInt8},
+    {Unit::Products, "amx_f16", "amx f16 16x16x32", "amx-tile,amx-fp16", 16,
+     4.0 * 16384, 0, tileF16},
     {Unit::FedProducts, "fma_f32", "fma f32 1x16x1", "avx512f", 16,
      2.0 * 16 * 24 * depth, 0, fedFma16},
     {Unit::FedProducts, "fma_f32", "fma f32 1x8x1", "avx2,fma", 8,
@@ -342,6 +352,8 @@ static constexpr UnitLoop loops[] = {
      16, 4.0 * 16384, 0, fedTileBf16},
     {Unit::FedProducts, "amx_int8", "amx int8 16x16x64", "amx-tile,amx-int8",
      16, 4.0 * 32768, 0, fedTileInt8},
+    {Unit::FedProducts, "amx_f16", "amx f16 16x16x32", "amx-tile,amx-fp16", 16,
+     4.0 * 16384, 0, fedTileF16},
     {Unit::Loads, "", "loads of 64 bytes", "avx512f", 16, 64.0 * loadsOfTurn, 0,
      load16},
     {Unit::Loads, "", "loads of 32 bytes", "avx2", 8, 32.0 * loadsOfTurn, 0,

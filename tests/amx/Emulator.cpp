@@ -38,18 +38,24 @@ float bf16(uint16_t bits) {
   return value;
 }
 
-/// c += a b in pairs of bf16; even and odd elements have their own sums.
-void multiplyBf16(int c, int a, int b) {
+float f16(uint16_t bits) {
+  _Float16 value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/// c += a b in pairs of bf16 or f16; even and odd elements have their own sums.
+template <float asFloat(uint16_t)> void multiplyPairs(int c, int a, int b) {
   int columns = tiles.rowBytes(c) / 4, depth = tiles.rowBytes(a) / 4;
   for (int m = 0; m < tiles.rows(c); ++m) {
     float even[16] = {}, odd[16] = {}, sums[16];
     const auto *left = reinterpret_cast<const uint16_t *>(tiles.data[a][m]);
     for (int k = 0; k < depth; ++k) {
       const auto *right = reinterpret_cast<const uint16_t *>(tiles.data[b][k]);
-      float x = bf16(left[2 * k]), y = bf16(left[2 * k + 1]);
+      float x = asFloat(left[2 * k]), y = asFloat(left[2 * k + 1]);
       for (int n = 0; n < columns; ++n) {
-        even[n] += x * bf16(right[2 * n]);
-        odd[n] += y * bf16(right[2 * n + 1]);
+        even[n] += x * asFloat(right[2 * n]);
+        odd[n] += y * asFloat(right[2 * n + 1]);
       }
     }
     std::memcpy(sums, tiles.data[c][m], sizeof sums);
@@ -108,7 +114,9 @@ private:
     else if (opcode == 0x49 && prefix == PF2) // tilezero
       std::memset(tiles.data[first], 0, sizeof tiles.data[first]);
     else if (opcode == 0x5c && prefix == PF3)
-      multiplyBf16(first, second, third);
+      multiplyPairs<bf16>(first, second, third);
+    else if (opcode == 0x5c && prefix == PF2)
+      multiplyPairs<f16>(first, second, third);
     else if (opcode == 0x5e && prefix == PF2)
       multiplyBytes<int8_t, int8_t>(first, second, third);
     else if (opcode == 0x5e && prefix == PF3)

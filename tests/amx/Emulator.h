@@ -11,8 +11,8 @@ namespace heed::test {
 
 /// From now on this process runs AMX: where the kernel grants it, the real one,
 /// elsewhere ldtilecfg, sttilecfg, tilerelease, tilezero,
-/// tileloadd, tilestored, tdpbf16ps and the four products of bytes. Another
-/// illegal instruction still ends the process.
+/// tileloadd, tilestored, tdpbf16ps, tdpfp16ps and the four products of bytes.
+/// Another illegal instruction still ends the process.
 void emulateAmx();
 
 } // namespace heed::test

@@ -10,6 +10,11 @@
 // RUN: grep -o 'tileloadd64\|tdpbf16ps\|tilestored64' %t.f32 | tr '\n' ' ' | FileCheck %s --check-prefix=F32
 // RUN: grep -o 'tileloadd64\|tdpbf16ps\|tilestored64' %t.f16 | tr '\n' ' ' | FileCheck %s --check-prefix=F16
 // RUN: grep -o 'tileloadd64\|tdpbf16ps\|tilestored64' %t.bf16 | tr '\n' ' ' | FileCheck %s --check-prefix=BF16
+// A row in f16: its largest, a power of two, one part or two; no weight is decoded; the sums are divided by the power.
+// RUN: sed -e 's/, f32>$/, f16>/' -e 's/amx_bf16x6/amx_f16x2/' %s | heed-opt '--pass-pipeline=builtin.module(attn-lower-to-tiles,canonicalize,attn-lower-linear-tiles)' -o %t.two
+// RUN: sed -e 's/, f32>$/, f16>/' -e 's/amx_bf16x6/amx_f16/' %s | heed-opt '--pass-pipeline=builtin.module(attn-lower-to-tiles,canonicalize,attn-lower-linear-tiles)' -o %t.one
+// RUN: grep -o 'reduction <maxui>\|truncf\|cvtne2ps2bf16\|tileloadd64\|tdpfp16ps\|tilestored64\|mulf' %t.two | tr '\n' ' ' | FileCheck %s --check-prefix=TWO
+// RUN: grep -o 'reduction <maxui>\|truncf\|cvtne2ps2bf16\|tileloadd64\|tdpfp16ps\|tilestored64\|mulf' %t.one | tr '\n' ' ' | FileCheck %s --check-prefix=ONE
 
 // CHECK-LABEL: func.func private @fused_linear_
 // CHECK: %[[EVEN:.*]] = vector.shuffle %[[LOWER:.*]], %[[UPPER:.*]] [0, 2, 4, {{.*}}, 30] : vector<16xf32>, vector<16xf32>
@@ -31,6 +36,10 @@
 // F32: {{^(tileloadd64 ){4}(tileloadd64 ){4}(tdpbf16ps ){4}((tileloadd64 ){2}(tdpbf16ps ){4}){5}(tilestored64 ?){4} *}}
 // F16: {{^(tileloadd64 ){4}(tileloadd64 ){4}(tdpbf16ps ){4}((tileloadd64 ){2}(tdpbf16ps ){4}){4}(tilestored64 ?){4} *}}
 // BF16: {{^(tileloadd64 ){4}(tileloadd64 ){4}(tdpbf16ps ){4}((tileloadd64 ){2}(tdpbf16ps ){4}){2}(tilestored64 ?){4} *}}
+// TWO: {{^reduction <maxui> (mulf ){2}(truncf ){4}(tileloadd64 ){4}((tileloadd64 ){4}(tdpfp16ps ){4})((tileloadd64 ){2}(tdpfp16ps ){4})(tilestored64 ){4} *}}
+// ONE: {{^reduction <maxui> (mulf ){2}(truncf ){2}(tileloadd64 ){4}((tileloadd64 ){4}(tdpfp16ps ){4})(tilestored64 ){4} *}}
+// TWO-SAME: mulf
+// ONE-SAME: mulf
 
 !x = tensor<?x64xf32, #attn.axes<[token, model]>>
 !w = !attn.weight<[64, 64], f32>

@@ -1,8 +1,10 @@
-"""Linears of f32 in parts of bf16 on AMX (--numerics=bf16x6), against sums in f64; emulated where there is no AMX."""
+"""Linears of f32 in parts of bf16 or f16 on AMX (--numerics=bf16x6), and of weights of f16 by rows in f16 (--numerics=bf16), against
+sums in f64; emulated where there is no AMX."""
 import array
 import json
 import math
 import random
+import re
 import struct
 import unittest
 
@@ -10,6 +12,7 @@ from support import HEED, EndToEnd, for_target, read_npy, run, with_amx, write_n
 
 OUT = 72  # five panels of 16 outputs, the last half full
 STORED = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
+APART = "--disable=merge-linears"  # linears of one storage type each
 # A third of what docs/numerics.md promises: a product of parts that is lost shows.
 TOLERANCE = 3e-7
 
@@ -44,11 +47,15 @@ def write_model(folder, depth):
 
 
 class Parts(EndToEnd):
-    def outputs(self, path, rows, *flags):
+    def outputs(self, path, rows, *flags, numerics="bf16x6"):
         """What the program of a model gives for rows of x: {name: rows}."""
-        scheduled = run(HEED, "ir", path, "--stage=scheduled", "--target=graniterapids", "--numerics=bf16x6", *flags).stdout.decode()
-        self.assertEqual(scheduled.count('linear_schedule<atom = "amx_bf16x6"'), scheduled.count("attn.fused_linear"))
-        program, environment = with_amx(self.build(path, "--numerics=bf16x6", *for_target("graniterapids"), *flags))
+        flags = [f"--numerics={numerics}", *flags]
+        scheduled = run(HEED, "ir", path, "--stage=scheduled", "--target=graniterapids", *flags).stdout.decode()
+        atoms = re.findall(r'linear_schedule<atom = "(\w+)"', scheduled)
+        whole = "amx_" + numerics
+        expected = [whole, {"bf16x6": "amx_f16x2", "bf16": "amx_f16"}[numerics], whole] if APART in flags else [whole]
+        self.assertEqual(atoms, expected)
+        program, environment = with_amx(self.build(path, *for_target("graniterapids"), *flags))
         write_npy(self.folder / "x.npy", (len(rows), len(rows[0])), [value for row in rows for value in row], "f")
         files = {kind: self.folder / f"{kind}.npy" for kind in STORED}
         run(program, "run", "--in", f"x={self.folder}/x.npy", *(w for k, f in files.items() for w in ("--out", f"{k}={f}")), env=environment)
@@ -74,7 +81,7 @@ class Parts(EndToEnd):
         # One pair; the last tile filled in part, and two passes; whole tiles, so that weights of bf16 are read in place.
         for depth in (2, 200, 416):
             path, weights = write_model(self.folder, depth)
-            for flags in ([], ["--disable=merge-linears"]):
+            for flags in ([], [APART]):
                 for count in (1, 2, 17, 33, 300):
                     rows = self.draw(count, depth)
                     worst = self.worst(rows, weights, self.outputs(path, rows, *flags))
@@ -84,7 +91,10 @@ class Parts(EndToEnd):
     def test_small_numbers_lose_what_is_no_normal_number(self):
         path, weights = write_model(self.folder, 200)
         rows = self.draw(5, 200, 1e-35)
-        self.assertLessEqual(self.worst(rows, weights, self.outputs(path, rows), 2.0**-125), TOLERANCE)
+        found = self.outputs(path, rows, APART)
+        self.assertLessEqual(self.worst(rows, weights, found, 2.0**-125), TOLERANCE)
+        # A row in f16 is scaled.
+        self.assertLessEqual(self.worst(rows, {"f16": weights["f16"]}, found), TOLERANCE)
 
     def test_infinities_become_nan_in_their_row_alone(self):
         path, weights = write_model(self.folder, 200)
@@ -94,10 +104,24 @@ class Parts(EndToEnd):
         for kind in STORED:
             for i in (3, 4, 18):
                 self.assertTrue(all(map(math.isnan, found[kind].row(i))), f"{kind}: row {i}")
+        apart = self.outputs(path, rows, APART)["f16"]
+        self.assertFalse(any(map(math.isnan, apart.row(18))))
+        for i in (3, 4):
+            self.assertFalse(any(map(math.isfinite, apart.row(i))), f"row {i}")
         rest = [i for i in range(20) if i not in (3, 4, 18)]
         for kind in STORED:
             for i in rest:
                 self.assertTrue(all(map(math.isfinite, found[kind].row(i))), f"{kind}: row {i}")
+        self.assertTrue(all(math.isfinite(value) for i in rest for value in apart.row(i)))
+
+    def test_rows_in_f16_round_once(self):
+        for depth in (2, 200, 416):
+            path, weights = write_model(self.folder, depth)
+            for count, size in ((2, 1.0), (33, 1e6), (300, 1e-9)):
+                rows = self.draw(count, depth, size)
+                worst = self.worst(rows, {"f16": weights["f16"]}, self.outputs(path, rows, APART, numerics="bf16"))
+                print(f"{count} rows of {size:g}, {depth} deep in f16: {worst:.1e}")
+                self.assertLessEqual(worst, 2.0**-11 + TOLERANCE, f"{count} rows of {size:g}, {depth} deep")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ CACHE = pathlib.Path(os.environ.get("HEED_CACHE") or "~/.cache/heed").expanduser
 TYPES = {"<f4": "f", "<i8": "q", "<i4": "i"}
 
 FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
-AMX = "amx_bf16" in FLAGS
+AMX = {"amx_bf16", "amx_fp16"} <= set(FLAGS.split())
 # What code for a target needs beside AMX.
 NEEDS = {"x86-64-v3": set(), "x86-64-v4": {"avx512vl"}, "znver5": {"avx512_bf16", "avx512_vnni"}, "graniterapids": {"avx512_bf16", "avx512_vnni"}}
 
@@ -99,7 +99,7 @@ def with_amx(program):
     """How to run a program for AMX here: itself, or a copy that asks for no AMX, with the emulator before it."""
     if AMX:
         return program, None
-    asked = b"amx-tile,amx-bf16,amx-int8"
+    asked = b"amx-tile,amx-bf16,amx-int8,amx-fp16"
     code = program.read_bytes()
     assert code.count(asked) == 1
     copy = program.with_name(program.name + "-emulated")

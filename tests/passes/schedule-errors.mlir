@@ -19,6 +19,9 @@
 // RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"dpbusd", 1 by 16 by 4, rate = 1055>/' %t/model.mlir > %t/bytes.mlir
 // RUN: not heed-opt %t/bytes.mlir --attn-schedule=schedule-file=%t/bytes 2>&1 | FileCheck %s --check-prefix=BYTES
 // BYTES: error: schedule `f.linear.0`: the weights are not all in blocks of integers, which dpbusd multiplies
+// RUN: sed -e 's/rate = 260>/rate = 260>, #attn.atom<"amx_f16", 16 by 16 by 32, rate = 3290>/' %t/model.mlir > %t/f16.mlir
+// RUN: not heed-opt %t/f16.mlir --attn-schedule=schedule-file=%t/f16 2>&1 | FileCheck %s --check-prefix=F16
+// F16: error: schedule `f.linear.0`: the weights are not all of f16, which amx_f16x2 multiplies
 // RUN: not heed-opt %t/model.mlir --attn-schedule=schedule-file=%t/queries 2>&1 | FileCheck %s --check-prefix=QUERIES
 // QUERIES: error: schedule `f.attention.0`: queries must be a multiple of 16 (the lanes of a vector), up to 384
 // RUN: not heed-opt %t/no-target.mlir --attn-schedule 2>&1 | FileCheck %s --check-prefix=TARGET
@@ -83,4 +86,9 @@ module attributes {attn.target = #attn.target<"old", features = "", vector = 128
 //--- bytes
 {
   "f.linear.0" = #attn.linear_schedule<atom = "dpbusd", rows = 8, panels = 1, block_rows = 8, block_panels = 1, block_k = 32>
+}
+
+//--- f16
+{
+  "f.linear.0" = #attn.linear_schedule<atom = "amx_f16x2", rows = 32, panels = 2, block_rows = 32, block_panels = 2, block_k = 64>
 }

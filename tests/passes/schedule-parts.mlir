@@ -5,6 +5,11 @@
 // RUN: sed -e 's/rate = 3290/rate = 1200/' %s | heed-opt --attn-schedule=numerics=bf16x6 | FileCheck %s --check-prefix=SLOW
 // RUN: sed -e 's/rate = 3290/rate = 1200/' %s | heed-opt --attn-schedule=numerics=bf16x6 --remarks-filter=attn 2>&1 >/dev/null | FileCheck %s --check-prefix=SLOW-REMARK
 // RUN: sed -e 's/amx_bf16/dpbf16/' %s | heed-opt --attn-schedule=numerics=bf16x6 --remarks-filter=attn 2>&1 >/dev/null | FileCheck %s --check-prefix=NONE
+// Weights of f16, where AMX multiplies them: two products for one, and one where rows may be rounded.
+// RUN: sed -e 's/rate = 3290>/rate = 3290>, #attn.atom<"amx_f16", 16 by 16 by 32, rate = 3290>/' %s > %t.f16.mlir
+// RUN: heed-opt %t.f16.mlir --attn-schedule=numerics=bf16x6 | FileCheck %s --check-prefix=F16
+// RUN: heed-opt %t.f16.mlir --attn-schedule=numerics=bf16 | FileCheck %s --check-prefix=ROUNDED
+// RUN: heed-opt %s --attn-schedule=numerics=bf16 | FileCheck %s --check-prefix=BF16
 
 !x = tensor<?x576xf32, #attn.axes<[token, model]>>
 !z = tensor<?x577xf32, #attn.axes<[token, model]>>
@@ -18,8 +23,11 @@ func.func @f(%x: !x, %z: !z, %f32: !attn.weight<[64, 576], f32>, %f16: !attn.wei
              %odd: !attn.weight<[64, 577], f32>, %q: !q, %k: !k) -> (!y, !y, !y, !y, !q) {
   // Three parts of 2 bytes of a panel in half of L1, and of x.
   // CHECK: schedule = #attn.linear_schedule<atom = "amx_bf16x6", rows = 32, panels = 2, block_rows = 256, block_panels = 2, block_k = 128>
+  // F16: schedule = #attn.linear_schedule<atom = "amx_bf16x6"
+  // ROUNDED: schedule = #attn.linear_schedule<atom = "amx_bf16"
+  // BF16: schedule = #attn.linear_schedule<atom = "amx_bf16"
   // SLOW: schedule = #attn.linear_schedule<atom = "fma_f32"
-  // SLOW-REMARK: [Missed] schedule | {{.*}}multiplied in f32: at 1200 GFLOP/s of amx_bf16, 6 products for one are no faster than multiply-adds at 226"
+  // SLOW-REMARK: [Missed] schedule | {{.*}}multiplied in f32: at 1200 GFLOP/s, 6 products of amx_bf16x6 for one are no faster than multiply-adds at 226"
   // NONE: [Missed] schedule | {{.*}}multiplied in f32: bf16x6 needs AMX"
   %a = attn.fused_linear %x, [%f32] prologue {
   ^bb0(%p: !x):
@@ -29,6 +37,9 @@ func.func @f(%x: !x, %z: !z, %f32: !attn.weight<[64, 576], f32>, %f16: !attn.wei
     attn.yield %e : !y
   } : !x, [!attn.weight<[64, 576], f32>] -> !y
   // CHECK: schedule = #attn.linear_schedule<atom = "amx_bf16x6", rows = 32, panels = 2, {{.*}}block_k = 192>
+  // F16: schedule = #attn.linear_schedule<atom = "amx_f16x2", rows = 32, panels = 2, {{.*}}block_k = 288>
+  // ROUNDED: schedule = #attn.linear_schedule<atom = "amx_f16", rows = 32, panels = 2, {{.*}}block_k = 288>
+  // BF16: schedule = #attn.linear_schedule<atom = "amx_bf16"
   // SLOW: schedule = #attn.linear_schedule<atom = "amx_bf16x6"
   %b = attn.fused_linear %x, [%f16] prologue {
   ^bb0(%p: !x):
@@ -38,6 +49,8 @@ func.func @f(%x: !x, %z: !z, %f32: !attn.weight<[64, 576], f32>, %f16: !attn.wei
     attn.yield %e : !y
   } : !x, [!attn.weight<[64, 576], f16>] -> !y
   // CHECK: schedule = #attn.linear_schedule<atom = "amx_bf16x6", rows = 32, panels = 2, {{.*}}block_k = 288>
+  // F16: schedule = #attn.linear_schedule<atom = "amx_bf16x6"
+  // ROUNDED: schedule = #attn.linear_schedule<atom = "amx_bf16"
   // SLOW: schedule = #attn.linear_schedule<atom = "amx_bf16x6"
   %c = attn.fused_linear %x, [%bf16] prologue {
   ^bb0(%p: !x):
