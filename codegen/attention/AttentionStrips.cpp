@@ -62,6 +62,19 @@ LongRows AttentionStrips::longRows(Value strip) {
                   ofStrip(strip, scratch.usesTotal, {1}, b.getI64Type()));
 }
 
+FewKeys AttentionStrips::fewKeys(Value strip) {
+  return {TileCode(b, loc, tiling.lanes),
+          ofStrip(strip, scratch.seen, {tiling.tiles.front().rows})};
+}
+
+Value AttentionStrips::maySeeFew(const AttentionItem &part) {
+  Value keys = index(0);
+  for (auto [from, to] : part.full)
+    keys = add(keys, maximum(sub(to, from), index(0)));
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, keys,
+                               index(FewKeys::kEnough));
+}
+
 bool AttentionStrips::stripsAreMasked() {
   return tables.any() || loops.size() > 1 ||
          llvm::any_of(loops, [](TileLoopAttr loop) {
@@ -120,6 +133,8 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
                         sinks ? part.row : Value(), lanes);
     if (!pairs)
       longRows(strip).start();
+    if (tiling.fewKeysInF32)
+      fewKeys(strip).start();
   });
   bool masked = stripsAreMasked();
   Type element = pairs ? Type(b.getBF16Type()) : b.getF32Type();
@@ -141,23 +156,61 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
     TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
                              b.getStringAttr(tiling.atom), lanes);
     overStrips(item, [&](AttentionItem &part, Value strip) {
+      const AttentionTile &largest = tiling.tiles.front();
+      Value maybeFew = tiling.fewKeysInF32 ? maySeeFew(part) : Value(),
+            rows = part.rows;
+      if (maybeFew) // the largest tile has the code for them
+        rows = select(maybeFew, index(largest.rows), rows);
       auto visit = [&](const AttentionTile &tile, Value from, Value count) {
         StripState s = stripState(tile, strip);
-        auto scores = TileScoresOp::create(
-            b, loc, s.qt, kp, from, count, s.mx, s.s,
-            masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
-            packsKeys ? key : Value(), tile.keyTile, lanes, atom, ofScores);
-        if (hasRule())
-          emitRule(scores.getMap(), *this, part);
-        if (masked)
-          emitMask(scores.getMask(), *this, part);
-        TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha, s.p,
-                              tile.keyTile, lanes, ofSoftmax);
-        auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
-                                             sub(from, key), count, s.alpha,
-                                             s.o, tile.headTile, lanes, atom);
-        if (!pairs)
-          markChains(scores, combine);
+        auto scoresOf = [&](Value qt, Value keys, Value base, int64_t keyTile,
+                            StringAttr atom) {
+          auto scores = TileScoresOp::create(
+              b, loc, qt, keys, from, count, s.mx, s.s,
+              masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
+              base, keyTile, lanes, atom, ofScores);
+          if (hasRule())
+            emitRule(scores.getMap(), *this, part);
+          if (masked)
+            emitMask(scores.getMask(), *this, part);
+          return scores;
+        };
+        auto scores =
+            scoresOf(s.qt, kp, packsKeys ? key : Value(), tile.keyTile, atom);
+        auto weigh = [&] {
+          TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
+                                s.p, tile.keyTile, lanes, ofSoftmax);
+          auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
+                                               sub(from, key), count, s.alpha,
+                                               s.o, tile.headTile, lanes, atom);
+          if (!pairs)
+            markChains(scores, combine);
+        };
+        if (!maybeFew || tile.rows != largest.rows)
+          return weigh();
+        // From the tensors as they lie in memory; the scores replace the
+        // rounded ones. Tiles of AMX are too tall for registers.
+        auto weighInF32 = [&] {
+          int64_t keyTile = tiling.onTiles() ? 8 : tile.keyTile,
+                  headTile = tiling.onTiles() ? 8 : tile.headTile;
+          Value qt = views.scratch(scratch.wholeQueries, {head, tile.rows});
+          TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, qt,
+                                    llvm::APFloat(1.0), lanes);
+          scoresOf(qt, k, Value(), keyTile, StringAttr());
+          TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
+                                Value(), keyTile, lanes, ofSoftmax);
+          TileCombineOp::create(b, loc, s.s, v, from, count, s.alpha, s.o,
+                                headTile, lanes, StringAttr());
+        };
+        auto isFew = scf::IfOp::create(
+            b, loc, maybeFew,
+            [&](OpBuilder &, Location) {
+              scf::YieldOp::create(b, loc, fewKeys(strip).inBlock(s.s, count));
+            },
+            [&](OpBuilder &, Location) {
+              scf::YieldOp::create(b, loc, maybeFew); // false here
+            });
+        when(isFew.getResult(0), weighInF32, weigh);
       };
       // The strip's own keys of the block, from a whole step of the atom.
       auto own = [&](Value lowest, Value highest) {
@@ -168,7 +221,7 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
              [&] {
                overTiles(part, from, to, tiling.rowTiles(), tiling.step,
                          [&](Value from, Value to) {
-                           withSmallest(tiling.rowTiles(), part.rows,
+                           withSmallest(tiling.rowTiles(), rows,
                                         [&](const AttentionTile &tile) {
                                           visit(tile, from, sub(to, from));
                                         });

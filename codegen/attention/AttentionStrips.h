@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/attention/AttentionItems.h"
+#include "codegen/attention/FewKeys.h"
 #include "codegen/attention/LongRows.h"
 
 namespace heed::attn {
@@ -24,6 +25,10 @@ private:
                 mlir::Type element = {});
   /// Of fma_f32, whose error is that of f32.
   LongRows longRows(Value strip);
+  FewKeys fewKeys(Value strip);
+  /// Whether some rows of a strip may see few keys: only what every row sees is
+  /// known before the mask.
+  Value maySeeFew(const AttentionItem &part);
   /// Calls body for each strip of an item: `part` has the strip's own rows and
   /// key ranges, `strip` is where its scratch lies.
   void

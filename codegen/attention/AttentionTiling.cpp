@@ -31,6 +31,7 @@ AttentionTiling AttentionTiling::choose(AttentionOp op, TargetAttr target) {
   // Pairs of features need an even head, and a vector of them.
   bool pairs = schedule && schedule.getAtom().getValue().contains("bf16") &&
                head % 2 == 0 && head >= lanes;
+  tiling.fewKeysInF32 = pairs && !hasBf16({op.getQ(), op.getK(), op.getV()});
   tiling.atom = pairs ? schedule.getAtom().getValue() : "fma_f32";
   bool onTiles = tiling.onTiles();
   tiling.step = onTiles ? AmxTiles::kDepth : pairs ? 2 : 1;
@@ -146,8 +147,10 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   totalL = forLongRows(rows);
   usesTotal = forLongRows(8);
   positions = take(rows);
+  seen = take(tiling.fewKeysInF32 ? rows : 0);
   strip = bytes;
   bytes = tiling.strips * strip;
+  wholeQueries = take(tiling.fewKeysInF32 ? head * rows : 0);
   scores = take(scoreBytes);
   packedKeys = take(packedBytes * tiling.depth);
   int64_t values = 0;

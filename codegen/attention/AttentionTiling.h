@@ -33,6 +33,9 @@ struct AttentionTiling {
   int64_t step;  // keys of one issue of the second product
   bool inPairs() const { return atom != "fma_f32"; }
   bool isPacked() const { return strips > 1; }
+  /// Tensors of f32 by an atom of bf16: blocks of rows that see few keys are
+  /// computed in f32 (FewKeys.h).
+  bool fewKeysInF32 = false;
   bool onTiles() const { return atom.starts_with("amx"); }
   /// The shape of a block's values as the atom reads them (tile_pack_values).
   llvm::SmallVector<int64_t> packedValues(int64_t head) const;
@@ -61,8 +64,9 @@ struct AttentionTiling {
 /// a multiple of 64.
 struct AttentionScratch {
   // What each strip has of its own; `strip` bytes lie between two strips.
-  int64_t queries, out, m, mx, l, positions, strip;
+  int64_t queries, out, m, mx, l, positions, seen, strip;
   int64_t total, totalM, totalL, usesTotal; // of LongRows.h
+  int64_t wholeQueries;                     // of f32, where few keys are
   int64_t scores, packedKeys, packedValues, ranges, stripRanges, alpha, bytes;
   int64_t spans; // two regions of KeySpans.h, where the tiling has few rows
 
