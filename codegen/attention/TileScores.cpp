@@ -209,22 +209,22 @@ private:
 
   /// Features summed at a time: few where a single score may show.
   void cutChains() {
-    int64_t few =
-        llvm::alignTo(llvm::divideCeil(depth, llvm::divideCeil(parts(), ways)),
-                      ways * unroll);
-    auto cutBy = [&](int64_t features) {
+    // In equal steps of at most so many features for each chain.
+    auto cutBy = [&](int64_t most) {
+      int64_t steps = llvm::divideCeil(depth, ways * most),
+              features =
+                  llvm::alignTo(llvm::divideCeil(depth, steps), ways * unroll);
       return std::pair(c.index(features),
                        c.index((depth - 1) / features * features));
     };
-    std::tie(step, lastStep) = cutBy(few);
-    if (op->hasAttr(kShortChains))
-      return;
+    // Of parts that are added one after the other, eight are best.
+    auto [fewStep, lastFew] = cutBy(std::max<int64_t>(depth / 8, 16));
     // More than 128 are too many for any row.
-    int64_t most = depth > 128 ? 64 : depth;
-    Value begins = someRowBegins();
+    int64_t most = op->hasAttr(kShortChains) ? 32 : depth > 128 ? 64 : depth;
     auto [longStep, lastLong] = cutBy(most);
-    step = c.select(begins, step, longStep);
-    lastStep = c.select(begins, lastStep, lastLong);
+    Value begins = someRowBegins();
+    step = c.select(begins, fewStep, longStep);
+    lastStep = c.select(begins, lastFew, lastLong);
     // From minus half of what a score that matters will be, a chain stays half
     // as far from zero, and so do its roundings: as good as two chains, and
     // nothing goes through memory.

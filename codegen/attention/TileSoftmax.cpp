@@ -152,17 +152,17 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   softmaxOf(op, c, columns);
 }
 
-/// Whether all rows forget what was summed before this block.
-static Value beginsSums(const TileCode &c, Value alpha) {
+/// Whether some row forgets what was summed before this block: its sum begins.
+static Value someSumBegins(const TileCode &c, Value alpha) {
   int64_t rows = cast<MemRefType>(alpha.getType()).getDimSize(0);
-  Value largest = c.load(alpha, c.index(0));
+  Value smallest = c.load(alpha, c.index(0));
   for (int64_t v = c.lanes; v < rows; v += c.lanes)
-    largest = c.max(largest, c.load(alpha, c.index(v)));
-  Value most = vector::ReductionOp::create(
-      c.b, c.loc, vector::CombiningKind::MAXNUMF, largest,
+    smallest = c.min(smallest, c.load(alpha, c.index(v)));
+  Value least = vector::ReductionOp::create(
+      c.b, c.loc, vector::CombiningKind::MINNUMF, smallest,
       arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
   Value zero = arith::ConstantOp::create(c.b, c.loc, c.b.getF32FloatAttr(0));
-  return c.compare(arith::CmpFPredicate::OEQ, most, zero);
+  return c.compare(arith::CmpFPredicate::OEQ, least, zero);
 }
 
 /// O^T = V^T P^T: a register tile of `features` features by all rows, from
@@ -294,9 +294,11 @@ void lowerTile(TileCombineOp op, OpBuilder &b) {
       return c.index(
           llvm::divideCeil(block, std::max<int64_t>(block / keys, 1)));
     };
-    chain = c.select(beginsSums(c, op.getAlpha()), atLeast(kFirstChain),
-                     op->hasAttr(kShortChains) ? atLeast(2 * kFirstChain)
-                                               : c.index(block));
+    // The worst of more features is worse.
+    int64_t few = head > 128 ? kFirstChain / 2 : kFirstChain;
+    chain =
+        c.select(someSumBegins(c, op.getAlpha()), atLeast(few),
+                 op->hasAttr(kShortChains) ? atLeast(2 * few) : c.index(block));
   }
   auto tile = [&](Value d, int64_t features, int64_t ways) {
     if (op.getAtom())
