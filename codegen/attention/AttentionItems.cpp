@@ -308,9 +308,10 @@ void AttentionItems::overRuns(
 }
 
 void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
-  // Rows that begin in the middle of a tile see the ends of blocks first.
-  if (tables.any())
+  if (tables.any()) {
+    scores->setAttr(kOftenBegins, b.getUnitAttr());
     combine->setAttr(kShortChains, b.getUnitAttr());
+  }
   if (!seesFewKeys(op))
     return;
   // Other masks visit short runs of keys, and strips see the ends of blocks

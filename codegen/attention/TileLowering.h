@@ -169,6 +169,9 @@ inline constexpr llvm::StringLiteral kShortChains = "attn.short_chains";
 /// start from a part of it.
 inline constexpr llvm::StringLiteral kChainsFromMaximum =
     "attn.chains_from_maximum";
+/// On tile_scores of masks by tables: rows begin anywhere, and so often that
+/// those of few keys count.
+inline constexpr llvm::StringLiteral kOftenBegins = "attn.often_begins";
 
 /// Transposes lanes x lanes elements in registers.
 void transpose(const TileCode &c, TileCode::Values &rows);

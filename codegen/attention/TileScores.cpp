@@ -217,8 +217,12 @@ private:
       return std::pair(c.index(features),
                        c.index((depth - 1) / features * features));
     };
-    // Of parts that are added one after the other, eight are best.
-    auto [fewStep, lastFew] = cutBy(std::max<int64_t>(depth / 8, 16));
+    // Parts are added one after the other: more than eight lose more.
+    bool isPlain = !op->hasAttr(kShortChains) &&
+                   !op->hasAttr(kChainsFromMaximum) &&
+                   !op->hasAttr(kOftenBegins);
+    auto [fewStep, lastFew] =
+        cutBy(isPlain ? 32 : std::max<int64_t>(depth / 8, 16));
     // More than 128 are too many for any row.
     int64_t most = op->hasAttr(kShortChains) ? 32 : depth > 128 ? 64 : depth;
     auto [longStep, lastLong] = cutBy(most);
