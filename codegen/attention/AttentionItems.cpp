@@ -309,7 +309,8 @@ void AttentionItems::overRuns(
 
 void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
   if (tables.any()) {
-    scores->setAttr(kOftenBegins, b.getUnitAttr());
+    scores->setAttr(tiling.isPacked() ? kShortChains : kOftenBegins,
+                    b.getUnitAttr());
     combine->setAttr(kShortChains, b.getUnitAttr());
   }
   if (!seesFewKeys(op))

@@ -296,9 +296,11 @@ void lowerTile(TileCombineOp op, OpBuilder &b) {
     };
     // The worst of more features is worse.
     int64_t few = head > 128 ? kFirstChain / 2 : kFirstChain;
+    // Strips see the ends of blocks first.
+    int64_t shorter = c.isBlock(op.getV()) ? few : 2 * few;
     chain =
         c.select(someSumBegins(c, op.getAlpha()), atLeast(few),
-                 op->hasAttr(kShortChains) ? atLeast(2 * few) : c.index(block));
+                 op->hasAttr(kShortChains) ? atLeast(shorter) : c.index(block));
   }
   auto tile = [&](Value d, int64_t features, int64_t ways) {
     if (op.getAtom())
