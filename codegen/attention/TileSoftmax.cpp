@@ -74,10 +74,16 @@ static void softmaxOf(TileSoftmaxOp op, const TileCode &c,
     scale = c.constant(op.getScale()->convertToDouble());
   for (auto [v, at] : llvm::enumerate(columns)) {
     maxima.push_back(c.load(op.getMx(), at));
-    Value grown = c.sub(c.load(op.getM(), at), maxima[v]);
+    Value before = c.load(op.getM(), at), grown = c.sub(before, maxima[v]);
     if (scale)
       grown = c.mul(grown, scale);
-    alpha.push_back(vecmath::exp2NonPositive(c.b, c.loc, grown));
+    // 0 says that nothing was summed, by the mask alone: how a tile sums what
+    // follows depends on it, and other rows' scores must change no bit.
+    Value begins = c.compare(arith::CmpFPredicate::OEQ, before,
+                             c.constant(std::numeric_limits<float>::lowest()));
+    Value factor = c.max(vecmath::exp2NonPositive(c.b, c.loc, grown),
+                         c.constant(std::numeric_limits<float>::min()));
+    alpha.push_back(c.select(begins, c.constant(0), factor));
     c.store(alpha[v], op.getAlpha(), at);
     c.store(maxima[v], op.getM(), at);
     if (scale) // of one fma with a score
@@ -152,7 +158,7 @@ void lowerTile(TileSoftmaxOp op, OpBuilder &b) {
   softmaxOf(op, c, columns);
 }
 
-/// Whether some row forgets what was summed before this block: its sum begins.
+/// Whether the sum of some row begins with this block.
 static Value someSumBegins(const TileCode &c, Value alpha) {
   int64_t rows = cast<MemRefType>(alpha.getType()).getDimSize(0);
   Value smallest = c.load(alpha, c.index(0));
