@@ -1,7 +1,8 @@
 """OUT check, the run-time witness of the proofs: later tokens and rows change no bit of earlier outputs."""
+import random
 import unittest
 
-from support import CACHE, SOURCE, EndToEnd, run
+from support import CACHE, SOURCE, EndToEnd, plain_attentions, read_npy, run, words, write_npy
 
 # The axes along which each model of the tour is causal; 01 and 02 see all keys, 06 and 10 the whole sequence.
 CAUSAL = {"03-masked": ["q", "kv"], "04-multi-head": ["q", "kv"], "05-grouped": ["q", "kv"], "07-sliding-window": ["q", "kv"],
@@ -21,16 +22,34 @@ class Witness(EndToEnd):
 
     def test_threads_change_no_bit_under_any_mask(self):
         # How many rows share a block of keys depends on the threads, what a row sums must not.
-        for i, mask in enumerate(("kv <= q and (q - kv < 24 or kv < 4)", "kv <= q and q - kv < 300", "all", "kv <= q and (q - kv) mod 8 == 0")):
-            model = self.folder / f"mask{i}.yaml"
-            model.write_text("model: m\ndims: {heads: 6, kv_heads: 2, q: any, kv: any, head: 64}\ninputs:\n  q: f32[heads, q, head]\n"
-                             "  k: f32[kv_heads, kv, head]\n  v: f32[kv_heads, kv, head]\n"
-                             f'outputs:\n  out: [attention: {{q: q, k: k, v: v, mask: "{mask}"}}]\n')
-            program = self.build(model, name=f"mask{i}")
-            for tokens in (60, 131, 700):
-                done = run(program, "check", "--tokens", tokens, "--threads", 2, check=False)
-                self.assertEqual(done.returncode, 0, f"{mask}, {tokens}: {done.stdout.decode()}")
-                self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
+        masks = ("kv <= q and (q - kv < 24 or kv < 4)", "kv <= q and q - kv < 300", "all", "kv <= q and (q - kv) mod 8 == 0")
+        model = self.folder / "masks.yaml"
+        model.write_text(plain_attentions(masks, heads=6, head=64))
+        program = self.build(model, name="masks")
+        for tokens in (60, 180, 700):
+            done = run(program, "check", "--tokens", tokens, "--threads", 2, check=False)
+            self.assertEqual(done.returncode, 0, f"{tokens}: {done.stdout.decode()}")
+            self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
+
+    def test_a_towering_later_score_changes_no_bit(self):
+        # Rows from LATER on see a key whose score leaves all their other weights 0; rows before them share their register tiles.
+        heads, tokens, head, later = 1, 300, 64, 155
+        model = self.folder / "later.yaml"
+        model.write_text(plain_attentions(("kv <= q",), heads, head))
+        program = self.build(model, name="later")
+        draw = random.Random(1)
+        files = {name: self.folder / f"{name}.npy" for name in "qkv"}
+        values = {name: [draw.gauss(0, 1) for _ in range(tokens * head)] for name in "qkv"}
+        outputs = []
+        for size in (1, 1000):
+            key = slice(later * head, (later + 1) * head)
+            values["k"][key] = [size * x for x in values["q"][key]]
+            for name, file in files.items():
+                write_npy(file, (heads, tokens, head), values[name], "f")
+            run(program, "run", *words("--in", files), "--out", f"out={self.folder}/out.npy")
+            outputs.append(read_npy(self.folder / "out.npy").values)
+        self.assertEqual(outputs[0][:later * head], outputs[1][:later * head])
+        self.assertNotEqual(outputs[0][later * head:], outputs[1][later * head:])
 
     def test_a_model_that_looks_ahead_is_found(self):
         done = self.check(self.build("examples/tour/01-one-head.yaml"), "q", "kv")
