@@ -33,7 +33,7 @@ class Witness(EndToEnd):
 
     def test_a_towering_later_score_changes_no_bit(self):
         # Rows from LATER on see a key whose score leaves all their other weights 0; rows before them share their register tiles.
-        heads, tokens, head, later = 1, 300, 64, 155
+        heads, tokens, head, later = 1, 300, 64, 250
         model = self.folder / "later.yaml"
         model.write_text(plain_attentions(("kv <= q",), heads, head))
         program = self.build(model, name="later")
@@ -48,7 +48,7 @@ class Witness(EndToEnd):
                 write_npy(file, (heads, tokens, head), values[name], "f")
             run(program, "run", *words("--in", files), "--out", f"out={self.folder}/out.npy")
             outputs.append(read_npy(self.folder / "out.npy").values)
-        self.assertEqual(outputs[0][:later * head], outputs[1][:later * head])
+        self.assertTrue(outputs[0][:later * head] == outputs[1][:later * head])
         self.assertNotEqual(outputs[0][later * head:], outputs[1][later * head:])
 
     def test_a_model_that_looks_ahead_is_found(self):
