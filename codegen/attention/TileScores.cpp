@@ -29,7 +29,7 @@ public:
         vectors(op.getS().getType().getDimSize(1) / op.getLanes()),
         ways(op->hasAttr(kShortChains) && parts() > 1 && keyTile % 2 == 0 ? 2
                                                                           : 1),
-        unroll(c.lanes < 16 && depth % 4 == 0 ? 4 / ways : 1),
+        unroll(c.lanes < 16 && vectors > 1 && depth % 4 == 0 ? 4 / ways : 1),
         lines(op, c, DistanceLines::Lanes::Rows) {}
 
   LogicalResult build() {
