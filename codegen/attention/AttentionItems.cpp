@@ -139,8 +139,7 @@ void AttentionItems::findSpans(AttentionItem &item) {
     return;
   Value lowest = item.segment.keyLength, highest = index(0);
   for (auto [from, to] : item.ranges) {
-    Value some =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to);
+    Value some = less(from, to);
     lowest = select(some, minimum(lowest, from), lowest);
     highest = select(some, maximum(highest, to), highest);
   }

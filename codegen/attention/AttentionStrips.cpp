@@ -71,8 +71,7 @@ Value AttentionStrips::maySeeFew(const AttentionItem &part) {
   Value keys = index(0);
   for (auto [from, to] : part.full)
     keys = add(keys, maximum(sub(to, from), index(0)));
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, keys,
-                               index(FewKeys::kEnough));
+  return less(keys, index(FewKeys::kEnough));
 }
 
 bool AttentionStrips::stripsAreMasked() {
@@ -90,8 +89,7 @@ Value AttentionStrips::needsSome(const AttentionItem &item, Value from,
                                  Value to) {
   Value some;
   for (auto [first, last] : item.ranges) {
-    Value does = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                       maximum(first, from), minimum(last, to));
+    Value does = less(maximum(first, from), minimum(last, to));
     some = some ? b.createOrFold<arith::OrIOp>(loc, some, does) : does;
   }
   return some;
@@ -106,175 +104,213 @@ void AttentionStrips::overCuts(
   });
 }
 
-void AttentionStrips::computeStrips(AttentionItem &item) {
-  int64_t lanes = tiling.lanes;
-  Value first = firstHead(item);
-  Value q = views.queries(item.segment, first, group),
-        out = views.outputs(item.segment, first, group);
-  auto [keys, values] = views.keysAndValues(item.segment, keyHead(item));
-  Value k = keys, v = values; // lambdas capture no binding
-  Value sinks = op.getSinks() ? views.sinks(first, group) : Value();
-  bool pairs = tiling.inPairs();
-  StringAttr atom = pairs ? b.getStringAttr(tiling.atom) : StringAttr();
-  // Queries in bf16 keep their bits: their scores are scaled, by the softmax on
-  // its way where nothing else looks at them.
-  double scale = op.getScale().convertToDouble() * (hasRule() ? 1 : kLog2E);
-  bool late = !hasRule() && !sinks && scale > 0 && scale <= 1;
-  FloatAttr ofScores = late || !pairs ? FloatAttr() : b.getF64FloatAttr(scale),
-            ofSoftmax = late && pairs ? b.getF64FloatAttr(scale) : FloatAttr();
-  overStrips(item, [&](AttentionItem &part, Value strip) {
-    StripState s = stripState(tiling.tiles.front(), strip);
-    TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
-                              llvm::APFloat(pairs ? 1.0 : scale), lanes);
-    if (s.positions)
-      TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
-                              group, s.positions, lanes);
-    TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
-                        sinks ? part.row : Value(), lanes);
-    if (!pairs)
-      longRows(strip).start();
-    if (tiling.fewKeysInF32)
-      fewKeys(strip).start();
-  });
-  bool masked = stripsAreMasked();
-  Type element = pairs ? Type(b.getBF16Type()) : b.getF32Type();
-  // What lies in memory as the atom reads it stays there.
-  auto liesThere = [&](Value keys) {
-    return cast<MemRefType>(keys.getType()).getElementType() == element &&
-           !tiling.onTiles();
-  };
-  bool packsKeys = !liesThere(k);
-  Value vp =
-      views.scratch(scratch.packedValues, tiling.packedValues(head), element);
-  auto block = [&](Value key, Value end) {
-    Value kp = k;
-    if (packsKeys) {
-      kp = views.scratch(scratch.packedKeys, {tiling.keys, tiling.depth},
-                         element);
-      TilePackKeysOp::create(b, loc, k, key, sub(end, key), kp, lanes);
+/// The code of one item.
+class AttentionStrips::ItemCode {
+public:
+  ItemCode(AttentionStrips &a, AttentionItem &item)
+      : a(a), b(a.b), loc(a.loc), item(item), tiling(a.tiling),
+        largest(tiling.tiles.front()), lanes(tiling.lanes),
+        pairs(tiling.inPairs()), masked(a.stripsAreMasked()) {
+    Value first = a.firstHead(item);
+    q = a.views.queries(item.segment, first, a.group);
+    out = a.views.outputs(item.segment, first, a.group);
+    std::tie(k, v) = a.views.keysAndValues(item.segment, a.keyHead(item));
+    if (a.op.getSinks())
+      sinks = a.views.sinks(first, a.group);
+    scale = a.op.getScale().convertToDouble() * (a.hasRule() ? 1 : kLog2E);
+    if (pairs) {
+      atom = b.getStringAttr(tiling.atom);
+      // Queries in bf16 keep their bits: their scores are scaled, by the
+      // softmax on its way where nothing else looks at them.
+      bool late = !a.hasRule() && !sinks && scale > 0 && scale <= 1;
+      (late ? ofSoftmax : ofScores) = b.getF64FloatAttr(scale);
     }
-    TilePackValuesOp::create(b, loc, v, key, sub(end, key), vp,
+    // What lies in memory as the atom reads it stays there.
+    element = pairs ? Type(b.getBF16Type()) : b.getF32Type();
+    packsKeys = cast<MemRefType>(k.getType()).getElementType() != element ||
+                tiling.onTiles();
+  }
+
+  void start() {
+    a.overStrips(item, [&](AttentionItem &part, Value strip) {
+      StripState s = a.stripState(largest, strip);
+      TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
+                                llvm::APFloat(pairs ? 1.0 : scale), lanes);
+      if (s.positions)
+        TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
+                                a.group, s.positions, lanes);
+      TileStartOp::create(b, loc, s.m, s.mx, s.l, s.o, sinks,
+                          sinks ? part.row : Value(), lanes);
+      if (!pairs)
+        a.longRows(strip).start();
+      if (tiling.fewKeysInF32)
+        a.fewKeys(strip).start();
+    });
+  }
+
+  /// The keys from `key` to `end`, packed once for all strips.
+  void block(Value key, Value end) {
+    Value kp = k, vp = a.views.scratch(a.scratch.packedValues,
+                                       tiling.packedValues(a.head), element);
+    if (packsKeys) {
+      kp = a.views.scratch(a.scratch.packedKeys, {tiling.keys, tiling.depth},
+                           element);
+      TilePackKeysOp::create(b, loc, k, key, a.sub(end, key), kp, lanes);
+    }
+    TilePackValuesOp::create(b, loc, v, key, a.sub(end, key), vp,
                              b.getStringAttr(tiling.atom), lanes);
-    overStrips(item, [&](AttentionItem &part, Value strip) {
-      const AttentionTile &largest = tiling.tiles.front();
-      Value maybeFew = tiling.fewKeysInF32 ? maySeeFew(part) : Value(),
+    a.overStrips(item, [&](AttentionItem &part, Value strip) {
+      Value maybeFew = tiling.fewKeysInF32 ? a.maySeeFew(part) : Value(),
             rows = part.rows;
       if (maybeFew) // the largest tile has the code for them
-        rows = select(maybeFew, index(largest.rows), rows);
-      auto visit = [&](const AttentionTile &tile, Value from, Value count) {
-        StripState s = stripState(tile, strip);
-        auto scoresOf = [&](Value qt, Value keys, Value base, int64_t keyTile,
-                            StringAttr atom) {
-          auto scores = TileScoresOp::create(
-              b, loc, qt, keys, from, count, s.mx, s.s,
-              masked ? fullRanges(part) : SmallVector<Value>(), s.positions,
-              base, keyTile, lanes, atom, ofScores);
-          if (hasRule())
-            emitRule(scores.getMap(), *this, part);
-          if (masked)
-            emitMask(scores.getMask(), *this, part);
-          return scores;
-        };
-        auto scores =
-            scoresOf(s.qt, kp, packsKeys ? key : Value(), tile.keyTile, atom);
-        auto weigh = [&] {
-          TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
-                                s.p, tile.keyTile, lanes, ofSoftmax);
-          auto combine = TileCombineOp::create(b, loc, pairs ? s.p : s.s, vp,
-                                               sub(from, key), count, s.alpha,
-                                               s.o, tile.headTile, lanes, atom);
-          if (!pairs)
-            markChains(scores, combine);
-        };
-        if (!maybeFew || tile.rows != largest.rows)
-          return weigh();
-        // From the tensors as they lie in memory; the scores replace the
-        // rounded ones. Tiles of AMX are too tall for registers.
-        auto weighInF32 = [&] {
-          int64_t keyTile = tiling.onTiles() ? 8 : tile.keyTile,
-                  headTile = tiling.onTiles() ? 8 : tile.headTile;
-          Value qt = views.scratch(scratch.wholeQueries, {head, tile.rows});
-          TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, qt,
-                                    llvm::APFloat(1.0), lanes);
-          scoresOf(qt, k, Value(), keyTile, StringAttr());
-          TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
-                                Value(), keyTile, lanes, ofSoftmax);
-          TileCombineOp::create(b, loc, s.s, v, from, count, s.alpha, s.o,
-                                headTile, lanes, StringAttr());
-        };
-        auto isFew = scf::IfOp::create(
-            b, loc, maybeFew,
-            [&](OpBuilder &, Location) {
-              scf::YieldOp::create(b, loc, fewKeys(strip).inBlock(s.s, count));
-            },
-            [&](OpBuilder &, Location) {
-              scf::YieldOp::create(b, loc, maybeFew); // false here
-            });
-        when(isFew.getResult(0), weighInF32, weigh);
-      };
+        rows = a.select(maybeFew, a.index(largest.rows), rows);
       // The strip's own keys of the block, from a whole step of the atom.
       auto own = [&](Value lowest, Value highest) {
-        Value from = maximum(lowest, key), to = minimum(highest, end);
-        from = sub(from, arith::RemUIOp::create(b, loc, sub(from, key),
-                                                index(tiling.step)));
-        when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, from, to),
-             [&] {
-               overTiles(part, from, to, tiling.rowTiles(), tiling.step,
-                         [&](Value from, Value to) {
-                           withSmallest(tiling.rowTiles(), rows,
-                                        [&](const AttentionTile &tile) {
-                                          visit(tile, from, sub(to, from));
-                                        });
-                         });
-             });
+        Value from = a.maximum(lowest, key), to = a.minimum(highest, end);
+        from = a.sub(from, arith::RemUIOp::create(b, loc, a.sub(from, key),
+                                                  a.index(tiling.step)));
+        auto visitRun = [&](Value from, Value to) {
+          a.withSmallest(
+              tiling.rowTiles(), rows, [&](const AttentionTile &tile) {
+                visit(part, strip, tile, {kp, vp, key}, from, a.sub(to, from),
+                      tile.rows == largest.rows ? maybeFew : Value());
+              });
+        };
+        a.when(a.less(from, to), [&] {
+          a.overTiles(part, from, to, tiling.rowTiles(), tiling.step, visitRun);
+        });
       };
       // Runs that begin at whole steps may share keys.
       if (tiling.step == 1)
-        return overRuns(part, scratch.stripRanges, own);
-      auto [lowest, highest] = hull(part);
+        return a.overRuns(part, a.scratch.stripRanges, own);
+      auto [lowest, highest] = a.hull(part);
       own(lowest, highest);
     });
+  }
+
+  void putAway() {
+    a.overStrips(item, [&](AttentionItem &, Value strip) {
+      a.longRows(strip).putAway();
+    });
+  }
+
+  void finish() {
+    a.overStrips(item, [&](AttentionItem &part, Value strip) {
+      if (!pairs)
+        a.longRows(strip).finish();
+      StripState s = a.stripState(largest, strip);
+      auto store = TileStoreOp::create(b, loc, s.o, s.l, out, part.row,
+                                       part.rows, lanes);
+      if (pairs)
+        store->setAttr(kAtom, atom);
+    });
+  }
+
+private:
+  /// A block's keys and values, of which `first` is the first key.
+  struct Packed {
+    Value keys, values, first;
   };
+
+  /// `count` keys from `from` on with a strip's rows. Where `maybeFew`, blocks
+  /// of rows that have seen few keys are computed in f32.
+  void visit(AttentionItem &part, Value strip, const AttentionTile &tile,
+             Packed block, Value from, Value count, Value maybeFew) {
+    StripState s = a.stripState(tile, strip);
+    auto scoresOf = [&](Value qt, Value keys, Value base, int64_t keyTile,
+                        StringAttr atom) {
+      auto scores = TileScoresOp::create(
+          b, loc, qt, keys, from, count, s.mx, s.s,
+          masked ? a.fullRanges(part) : SmallVector<Value>(), s.positions, base,
+          keyTile, lanes, atom, ofScores);
+      if (a.hasRule())
+        emitRule(scores.getMap(), a, part);
+      if (masked)
+        emitMask(scores.getMask(), a, part);
+      return scores;
+    };
+    auto scores = scoresOf(s.qt, block.keys, packsKeys ? block.first : Value(),
+                           tile.keyTile, atom);
+    auto weigh = [&] {
+      TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha, s.p,
+                            tile.keyTile, lanes, ofSoftmax);
+      auto combine = TileCombineOp::create(
+          b, loc, pairs ? s.p : s.s, block.values, a.sub(from, block.first),
+          count, s.alpha, s.o, tile.headTile, lanes, atom);
+      if (!pairs)
+        a.markChains(scores, combine);
+    };
+    if (!maybeFew)
+      return weigh();
+    // From the tensors as they lie in memory; the scores replace the rounded
+    // ones. Tiles of AMX are too tall for registers.
+    auto weighInF32 = [&] {
+      int64_t keyTile = tiling.onTiles() ? 8 : tile.keyTile,
+              headTile = tiling.onTiles() ? 8 : tile.headTile;
+      Value qt = a.views.scratch(a.scratch.wholeQueries, {a.head, tile.rows});
+      TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, qt,
+                                llvm::APFloat(1.0), lanes);
+      scoresOf(qt, k, Value(), keyTile, StringAttr());
+      TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
+                            Value(), keyTile, lanes, ofSoftmax);
+      TileCombineOp::create(b, loc, s.s, v, from, count, s.alpha, s.o, headTile,
+                            lanes, StringAttr());
+    };
+    auto isFew = scf::IfOp::create(
+        b, loc, maybeFew,
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(b, loc, a.fewKeys(strip).inBlock(s.s, count));
+        },
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(b, loc, maybeFew); // false here
+        });
+    a.when(isFew.getResult(0), weighInF32, weigh);
+  }
+
+  AttentionStrips &a;
+  OpBuilder &b;
+  Location loc;
+  AttentionItem &item;
+  const AttentionTiling &tiling;
+  const AttentionTile &largest;
+  int64_t lanes;
+  bool pairs, masked, packsKeys;
+  Value q, k, v, out, sinks;
+  double scale;
+  StringAttr atom;               // of bf16
+  FloatAttr ofScores, ofSoftmax; // who scales scores of bf16
+  Type element;                  // of packed keys and values
+};
+
+void AttentionStrips::computeStrips(AttentionItem &item) {
+  ItemCode code(*this, item);
+  code.start();
   auto overBlocks = [&](Value first, Value last) {
     overCuts(first, last, tiling.keys, [&](Value key, Value end) {
       if (!onGrid)
-        return block(key, end);
-      when(needsSome(item, key, end), [&] { block(key, end); });
+        return code.block(key, end);
+      when(needsSome(item, key, end), [&] { code.block(key, end); });
     });
   };
   auto overNeeded = [&](Value first, Value last) {
     overTiles(item, first, last, tiling.rowTiles(), tiling.step, overBlocks);
   };
-  // Runs begin and end where the item's rows let them.
-  auto overAll = [&](llvm::function_ref<void(Value first, Value last)> body) {
-    if (!onGrid)
-      return overRuns(item, body);
-    auto [first, last] = hull(item);
-    body(first, last);
-  };
-  overAll([&](Value first, Value last) {
-    if (pairs)
+  auto overLongRows = [&](Value first, Value last) {
+    if (tiling.inPairs())
       return overNeeded(first, last);
-    int64_t keys = LongRows::kBlocks * tiling.keys;
-    overCuts(first, last, keys, [&](Value key, Value end) {
-      overNeeded(key, end);
-      when(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, end, last),
-           [&] {
-             overStrips(item, [&](AttentionItem &, Value strip) {
-               longRows(strip).putAway();
+    overCuts(first, last, LongRows::kBlocks * tiling.keys,
+             [&](Value key, Value end) {
+               overNeeded(key, end);
+               when(less(end, last), [&] { code.putAway(); });
              });
-           });
-    });
-  });
-  overStrips(item, [&](AttentionItem &part, Value strip) {
-    if (!pairs)
-      longRows(strip).finish();
-    StripState s = stripState(tiling.tiles.front(), strip);
-    auto store =
-        TileStoreOp::create(b, loc, s.o, s.l, out, part.row, part.rows, lanes);
-    if (pairs)
-      store->setAttr(kAtom, atom);
-  });
+  };
+  if (onGrid) { // runs begin and end where the item's rows let them
+    auto [first, last] = hull(item);
+    overLongRows(first, last);
+  } else {
+    overRuns(item, overLongRows);
+  }
+  code.finish();
 }
 
 } // namespace heed::attn

@@ -15,6 +15,7 @@ struct AttentionStrips : AttentionItems {
   void computeStrips(AttentionItem &item);
 
 private:
+  class ItemCode;
   /// What a strip has in scratch, in the memory of the largest tile.
   struct StripState {
     Value qt, o, s, p, m, mx, l, alpha, positions;

@@ -41,6 +41,10 @@ struct IndexCode {
     return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::eq,
                                        x, y);
   }
+  Value less(Value x, Value y) const {
+    return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::slt,
+                                       x, y);
+  }
   /// Of values that are not negative.
   Value ceilDiv(Value x, Value y) const {
     Value above = sub(add(x, y), index(1));
