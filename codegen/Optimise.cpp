@@ -88,8 +88,8 @@ void leaveAddressesAlone() {
     cl::Option *option = cl::getRegisteredOptions().lookup("disable-lsr");
     return option && !option->addOccurrence(0, "disable-lsr", "true");
   }();
-  assert(done && "LLVM knows the option");
-  (void)done;
+  if (!done)
+    report_fatal_error("this LLVM has no option disable-lsr");
 }
 
 TimeOfFunctions optimise(Module &module, TargetMachine &machine) {

@@ -307,19 +307,25 @@ void AttentionItems::overRuns(
 }
 
 void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
-  if (tables.any()) {
-    scores->setAttr(tiling.isPacked() ? kShortChains : kOftenBegins,
-                    b.getUnitAttr());
-    combine->setAttr(kShortChains, b.getUnitAttr());
-  }
-  if (!seesFewKeys(op))
+  auto mark = [&](StringRef scoresAs, bool shortSums) {
+    scores->setAttr(scoresAs, b.getUnitAttr());
+    if (shortSums)
+      combine->setAttr(kShortChains, b.getUnitAttr());
+  };
+  // A maximum that starts at a sink does not tell where a row begins.
+  if (op.getSinks())
+    return mark(kShortChains, true);
+  if (!seesFewKeys(op)) {
+    if (tables.any())
+      mark(tiling.isPacked() ? kShortChains : kOftenBegins, true);
+    else if (!op.getMask().allowsAll())
+      mark(kOftenBegins, false);
     return;
+  }
   // Other masks visit short runs of keys, and strips see the ends of blocks
   // first: the maximum says little yet.
-  bool isPlain =
-      isBanded(op) && !hasRule() && !op.getSinks() && !tiling.isPacked();
-  scores->setAttr(isPlain ? kChainsFromMaximum : kShortChains, b.getUnitAttr());
-  combine->setAttr(kShortChains, b.getUnitAttr());
+  bool isPlain = isBanded(op) && !hasRule() && !tiling.isPacked();
+  mark(isPlain ? kChainsFromMaximum : kShortChains, true);
 }
 
 void AttentionItems::overTiles(

@@ -134,8 +134,11 @@ public:
   void start() {
     a.overStrips(item, [&](AttentionItem &part, Value strip) {
       StripState s = a.stripState(largest, strip);
-      TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
-                                llvm::APFloat(pairs ? 1.0 : scale), lanes);
+      auto queries =
+          TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, s.qt,
+                                    llvm::APFloat(pairs ? 1.0 : scale), lanes);
+      if (tiling.fewKeysInF32)
+        queries->setAttr(kFillsTile, b.getUnitAttr());
       if (s.positions)
         TilePositionsOp::create(b, loc, part.row, part.rows, part.segment.past,
                                 a.group, s.positions, lanes);
@@ -188,9 +191,13 @@ public:
     });
   }
 
-  void putAway() {
-    a.overStrips(item, [&](AttentionItem &, Value strip) {
-      a.longRows(strip).putAway();
+  /// The sums of the strips that have keys before `key` and from it on: what
+  /// the item's other strips have must change no bit.
+  void putAway(Value key) {
+    a.overStrips(item, [&](AttentionItem &part, Value strip) {
+      auto [first, last] = a.hull(part);
+      a.when(a.both(a.less(first, key), a.less(key, last)),
+             [&] { a.longRows(strip).putAway(); });
     });
   }
 
@@ -249,7 +256,8 @@ private:
               headTile = tiling.onTiles() ? 8 : tile.headTile;
       Value qt = a.views.scratch(a.scratch.wholeQueries, {a.head, tile.rows});
       TileLoadQueriesOp::create(b, loc, q, part.row, part.rows, qt,
-                                llvm::APFloat(1.0), lanes);
+                                llvm::APFloat(1.0), lanes)
+          ->setAttr(kFillsTile, b.getUnitAttr());
       scoresOf(qt, k, Value(), keyTile, StringAttr());
       TileSoftmaxOp::create(b, loc, s.s, count, s.m, s.mx, s.l, s.alpha,
                             Value(), keyTile, lanes, ofSoftmax);
@@ -301,7 +309,7 @@ void AttentionStrips::computeStrips(AttentionItem &item) {
     overCuts(first, last, LongRows::kBlocks * tiling.keys,
              [&](Value key, Value end) {
                overNeeded(key, end);
-               when(less(end, last), [&] { code.putAway(); });
+               when(less(end, last), [&] { code.putAway(end); });
              });
   };
   if (onGrid) { // runs begin and end where the item's rows let them

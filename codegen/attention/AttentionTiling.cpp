@@ -152,7 +152,8 @@ AttentionScratch::AttentionScratch(AttentionOp op,
   bytes = tiling.strips * strip;
   wholeQueries = take(tiling.fewKeysInF32 ? head * rows : 0);
   scores = take(scoreBytes);
-  packedKeys = take(packedBytes * tiling.depth);
+  bool packsKeys = tiling.inPairs() || hasBf16(op.getK());
+  packedKeys = take(packsKeys ? packedBytes * tiling.depth : 0);
   int64_t values = 0;
   if (tiling.isPacked())
     values = llvm::product_of(tiling.packedValues(head)) * element;

@@ -58,9 +58,9 @@ void LongRows::putAway() const {
   memref::StoreOp::create(c.b, c.loc, yes, used, ValueRange{zero});
   eachVector([&](Value factor, Value sum, Value kept, ArrayRef<Value> at) {
     // What memory holds before the first time may be no number.
-    Value old =
-        c.select(isFirst, c.constant(0), c.mul(c.load(kept, at), factor));
-    c.store(c.add(old, c.load(sum, at)), kept, at);
+    Value now = c.load(sum, at),
+          together = c.fma(c.load(kept, at), factor, now);
+    c.store(c.select(isFirst, now, together), kept, at);
     c.store(c.constant(0), sum, at);
   });
 }

@@ -158,6 +158,10 @@ struct TileCode : VectorBuilder {
 /// outputs of bf16. Without one, integers round them.
 inline constexpr llvm::StringLiteral kAtom = "attn.atom";
 
+/// On tile_load_queries of tiles whose rows are all computed: those behind the
+/// last repeat it.
+inline constexpr llvm::StringLiteral kFillsTile = "attn.fills_tile";
+
 /// Weights or weighted values summed in one chain where a row's sum begins: a
 /// row of few keys has no other sums that its error could average with.
 inline constexpr int64_t kFirstChain = 32;
@@ -169,8 +173,8 @@ inline constexpr llvm::StringLiteral kShortChains = "attn.short_chains";
 /// start from a part of it.
 inline constexpr llvm::StringLiteral kChainsFromMaximum =
     "attn.chains_from_maximum";
-/// On tile_scores of masks by tables: rows begin anywhere, and so often that
-/// those of few keys count.
+/// On tile_scores of masks that let some rows see few keys: where rows begin,
+/// chains are shorter still.
 inline constexpr llvm::StringLiteral kOftenBegins = "attn.often_begins";
 
 /// Transposes lanes x lanes elements in registers.

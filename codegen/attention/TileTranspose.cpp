@@ -127,7 +127,8 @@ void lowerTile(TileLoadQueriesOp op, OpBuilder &b) {
                                        Pairs{blocks.part}.load(op.getQ(), at));
     return blocks.part.loadAsF32(op.getQ(), at);
   };
-  c.loop(c.index(0), op.getRows(), c.lanes, {}, [&](Value lane, ValueRange) {
+  Value filled = op->hasAttr(kFillsTile) ? c.index(rows) : op.getRows();
+  c.loop(c.index(0), filled, c.lanes, {}, [&](Value lane, ValueRange) {
     SmallVector<std::pair<Value, Value>> sources;
     for (int64_t i = 0; i < c.lanes; ++i)
       sources.push_back(source(c.addIndex(lane, i)));
