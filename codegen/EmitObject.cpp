@@ -32,6 +32,9 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(StringRef features) {
   // Assembly says which block is in which loop and what is a spill:
   // scripts/instruction-counts reads that.
   options.MCOptions.AsmVerbose = true;
+  // What a processor fetches at a time: loops of products lose up to 2 % where
+  // they begin within it.
+  options.LoopAlignment = 32;
   return std::unique_ptr<llvm::TargetMachine>(x86->createTargetMachine(
       triple, "x86-64", features, options, llvm::Reloc::PIC_, {},
       llvm::CodeGenOptLevel::Default));

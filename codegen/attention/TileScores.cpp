@@ -27,8 +27,7 @@ public:
         keyTile(onTiles ? 4 : op.getKeyTile()),
         depth(op.getQt().getType().getDimSize(0)),
         vectors(op.getS().getType().getDimSize(1) / op.getLanes()),
-        ways(op->hasAttr(kShortChains) && parts() > 1 && keyTile % 2 == 0 ? 2
-                                                                          : 1),
+        ways(parts() > 1 && keyTile % 2 == 0 ? 2 : 1),
         unroll(c.lanes < 16 && vectors > 1 && depth % 4 == 0 ? 4 / ways : 1),
         lines(op, c, DistanceLines::Lanes::Rows) {}
 
@@ -200,10 +199,9 @@ private:
     return c.compare(arith::CmpFPredicate::OEQ, least, start);
   }
 
-  //===--- f32: a long sum in one chain loses digits. Where that shows, the
-  // features are summed in equal parts: side by side in a tile of half as many
-  // keys where all blocks ask for it, else one after the other, and what fills
-  // no register tile meets in S ---===//
+  //===--- f32: a long sum in one chain loses digits. Two chains stand side by
+  // side, in a tile of half as many keys; where more are asked for, the
+  // features are cut in equal steps, whose sums meet in S ---===//
 
   int64_t parts() { return op.getAtom() ? 1 : llvm::divideCeil(depth, 32); }
 
@@ -234,7 +232,8 @@ private:
     // nothing goes through memory.
     if (!op->hasAttr(kChainsFromMaximum))
       return;
-    Value part = c.constant(-0.5 * most / depth);
+    double ofChain = std::min(double(most) / depth, 1.0 / ways);
+    Value part = c.constant(-0.5 * ofChain);
     for (int64_t v = 0; v < vectors; ++v)
       starts.push_back(
           c.select(begins, c.constant(0),
