@@ -313,12 +313,16 @@ void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
       combine->setAttr(kShortChains, b.getUnitAttr());
   };
   // A maximum that starts at a sink does not tell where a row begins.
-  if (op.getSinks())
+  if (op.getSinks()) {
+    combine->setAttr(kOftenBegins, b.getUnitAttr());
     return mark(kShortChains, true);
+  }
   if (!seesFewKeys(op)) {
-    if (tables.any())
-      mark(tiling.isPacked() ? kShortChains : kOftenBegins, true);
-    else if (!op.getMask().allowsAll())
+    if (tables.any()) {
+      mark(kOftenBegins, true);
+      if (tiling.isPacked())
+        mark(kShortChains, true);
+    } else if (!op.getMask().allowsAll())
       mark(kOftenBegins, false);
     return;
   }

@@ -174,7 +174,8 @@ inline constexpr llvm::StringLiteral kShortChains = "attn.short_chains";
 inline constexpr llvm::StringLiteral kChainsFromMaximum =
     "attn.chains_from_maximum";
 /// On tile_scores of masks that let some rows see few keys: where rows begin,
-/// chains are shorter still.
+/// chains are shorter still. On tile_combine where nothing tells that: sums are
+/// those of a beginning row in all blocks.
 inline constexpr llvm::StringLiteral kOftenBegins = "attn.often_begins";
 
 /// Transposes lanes x lanes elements in registers.

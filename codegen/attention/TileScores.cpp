@@ -216,14 +216,16 @@ private:
                        c.index((depth - 1) / features * features));
     };
     // Parts are added one after the other: more than eight lose more.
-    bool isPlain = !op->hasAttr(kShortChains) &&
-                   !op->hasAttr(kChainsFromMaximum) &&
-                   !op->hasAttr(kOftenBegins);
+    bool isPlain =
+        !op->hasAttr(kChainsFromMaximum) && !op->hasAttr(kOftenBegins);
     auto [fewStep, lastFew] =
         cutBy(isPlain ? 32 : std::max<int64_t>(depth / 8, 16));
     // More than 128 are too many for any row.
     int64_t most = op->hasAttr(kShortChains) ? 32 : depth > 128 ? 64 : depth;
     auto [longStep, lastLong] = cutBy(most);
+    std::tie(step, lastStep) = std::pair(longStep, lastLong);
+    if (op->hasAttr(kShortChains) && !op->hasAttr(kOftenBegins))
+      return;
     Value begins = someRowBegins();
     step = c.select(begins, fewStep, longStep);
     lastStep = c.select(begins, lastFew, lastLong);

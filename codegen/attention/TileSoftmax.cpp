@@ -303,7 +303,9 @@ void lowerTile(TileCombineOp op, OpBuilder &b) {
     // The worst of more features is worse.
     int64_t few = head > 128 ? kFirstChain / 2 : kFirstChain;
     // Strips see the ends of blocks first.
-    int64_t shorter = c.isBlock(op.getV()) ? few : 2 * few;
+    int64_t shorter = c.isBlock(op.getV()) ? few + few / 3 : 2 * few;
+    if (op->hasAttr(kOftenBegins))
+      shorter = few;
     chain =
         c.select(someSumBegins(c, op.getAlpha()), atLeast(few),
                  op->hasAttr(kShortChains) ? atLeast(shorter) : c.index(block));

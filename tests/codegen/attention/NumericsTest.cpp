@@ -54,8 +54,10 @@ std::vector<Row> rows() {
     add("blocks in two dimensions", blocks(), head, {640, 640});
     add("documents of 300", causalDocuments(300), head, {700, 700});
   }
-  for (int64_t head : {64, 128})
+  for (int64_t head : {64, 128}) {
     add("causal", causal(), head, {640, 640});
+    add("causal with sinks", sinks(causal()), head, {300, 300});
+  }
   all.push_back(
       {"full", Layout::HeadsMajor, heed::test::all(), 64, {12, 65536}, 1e-6});
   all.push_back(
