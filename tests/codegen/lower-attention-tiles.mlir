@@ -1,5 +1,5 @@
-// The tile ops of attention become loops over 1-D vectors: 8 keys by 3 vectors of rows are 24 accumulators, carried
-// as separate vectors; the mask stands behind a test for tiles that lie in a full range.
+// The tile ops of attention become loops over 1-D vectors: 4 keys by 3 vectors of rows by two chains of features are 24
+// accumulators, carried as separate vectors; the mask stands behind a test for tiles that lie in a full range.
 // RUN: heed-opt %s --attn-lower-attention-tiles | FileCheck %s
 // Tile ops print and parse back.
 // RUN: heed-opt %s | heed-opt | FileCheck %s --check-prefix=TILED
@@ -12,13 +12,16 @@
 
 // CHECK-LABEL: func.func @scores
 // CHECK-NOT: attn.tile
-// The whole tiles: loops over features with 24 sums, of all chains but the last, which go to S, and of the last.
+// The whole tiles: loops over features with 24 sums, of all steps but the last, which go to S, and of the last; then
+// the chains are added.
 // CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>) {
 // CHECK: scf.for
 // CHECK: %{{.*}}:24 = scf.for
 // CHECK-COUNT-24: math.fma
-// CHECK: %{{.*}}:24 = scf.if
-// CHECK-COUNT-24: vector.store
+// CHECK: scf.yield
+// CHECK-COUNT-12: arith.addf
+// CHECK: %{{.*}}:12 = scf.if
+// CHECK-COUNT-12: vector.store
 // CHECK: %{{.*}}:24 = scf.for
 // CHECK-COUNT-3: vector.load
 // CHECK: memref.load
@@ -29,9 +32,9 @@
 // CHECK: scf.if {{.*}} -> (vector<16xf32>,
 // CHECK: arith.cmpi sge, %{{.*}}, %{{.*}} : vector<16xi32>
 // CHECK-NEXT: arith.select %{{.*}} : vector<16xi1>, vector<16xf32>
-// Keys that fill no tile, one by one: a sum a vector.
-// CHECK: %{{.*}}:3 = scf.for
-// CHECK-COUNT-3: math.fma
+// Keys that fill no tile, one by one: two sums a vector.
+// CHECK: %{{.*}}:6 = scf.for
+// CHECK-COUNT-6: math.fma
 // CHECK-NOT: math.fma
 func.func @scores(%qt: memref<64x48xf32>, %k: !k, %from: index, %count: index, %mx: memref<48xf32>, %s: memref<128x48xf32>,
                   %lo: index, %hi: index, %positions: memref<48xi32>) {
