@@ -31,6 +31,14 @@ class Witness(EndToEnd):
             self.assertEqual(done.returncode, 0, f"{tokens}: {done.stdout.decode()}")
             self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
 
+    def test_threads_change_no_bit_of_long_rows(self):
+        # Past 16 and 32 blocks of keys, where sums are put away.
+        model = self.folder / "long.yaml"
+        model.write_text(plain_attentions(("kv <= q", "kv <= q and q - kv < 3000"), heads=1, head=16))
+        done = run(self.build(model, name="long"), "check", "--tokens", 4400, "--threads", 2, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+        self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
+
     def test_a_towering_later_score_changes_no_bit(self):
         # Rows from LATER on see a key whose score leaves all their other weights 0; rows before them share their register tiles.
         heads, tokens, head, later = 1, 300, 64, 250
@@ -81,6 +89,24 @@ class Witness(EndToEnd):
             done = run(self.build(model, name=f"window{window}"), "check", "--tokens", tokens)
             self.assertIn(f"good  {tokens} random tokens", done.stdout.decode())
             self.assertIn("good  other later tokens change no bit of earlier outputs", done.stdout.decode())
+
+    def test_rows_of_another_tile_change_no_bit_in_bf16(self):
+        # The last rows fill no register tile: those behind them, which tell whether the tile is computed in f32, are its own.
+        heads, tokens, head = 1, 394, 64
+        model = self.folder / "half.yaml"
+        model.write_text(plain_attentions(("(q - kv) mod 2 == 0",), heads, head))
+        program = self.build(model, "--target=znver5", "--numerics=bf16", "--emulate", name="half")
+        draw = random.Random(1)
+        files = {name: self.folder / f"{name}16.npy" for name in "qkv"}
+        values = {name: [draw.gauss(0, 1) for _ in range(tokens * head)] for name in "qkv"}
+        outputs = []
+        for size in (1, 3e38):
+            values["q"][288 * head:336 * head] = [size * (1 if x > 0 else -1) for x in values["q"][288 * head:336 * head]]
+            for name, file in files.items():
+                write_npy(file, (heads, tokens, head), values[name], "f")
+            run(program, "run", *words("--in", files), "--out", f"out={self.folder}/out16.npy")
+            outputs.append(read_npy(self.folder / "out16.npy").values)
+        self.assertTrue(outputs[0][336 * head:] == outputs[1][336 * head:])
 
 
 if __name__ == "__main__":
