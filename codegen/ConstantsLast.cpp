@@ -1,7 +1,7 @@
 //===- ConstantsLast.cpp - The constants of an address stand at its end ---===//
 #include "codegen/ConstantsLast.h"
+#include "codegen/ReplaceInstructions.h"
 
-#include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/PatternMatch.h"
 
@@ -100,23 +100,14 @@ Value *rewrite(BinaryOperator &number) {
 PreservedAnalyses ConstantsLast::run(Function &function,
                                      FunctionAnalysisManager &) {
   const DataLayout &layout = function.getDataLayout();
-  // Operands before their users.
-  for (BasicBlock *block : ReversePostOrderTraversal<Function *>(&function))
-    for (Instruction &instruction : make_early_inc_range(*block)) {
-      Value *moved = nullptr;
-      if (auto *address = dyn_cast<GetElementPtrInst>(&instruction))
-        moved = rewrite(*address, layout);
-      else if (auto *number = dyn_cast<BinaryOperator>(&instruction);
-               number && number->getType()->isIntegerTy(64))
-        moved = rewrite(*number);
-      if (!moved)
-        continue;
-      instruction.replaceAllUsesWith(moved);
-      instruction.eraseFromParent();
-    }
-  PreservedAnalyses kept;
-  kept.preserveSet<CFGAnalyses>();
-  return kept;
+  return replaceInstructions(
+      function, [&](Instruction &instruction) -> Value * {
+        if (auto *address = dyn_cast<GetElementPtrInst>(&instruction))
+          return rewrite(*address, layout);
+        auto *number = dyn_cast<BinaryOperator>(&instruction);
+        return number && number->getType()->isIntegerTy(64) ? rewrite(*number)
+                                                            : nullptr;
+      });
 }
 
 } // namespace heed

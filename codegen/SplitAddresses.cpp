@@ -1,7 +1,7 @@
 //===- SplitAddresses.cpp - Addresses as chains of their parts ------------===//
 #include "codegen/SplitAddresses.h"
+#include "codegen/ReplaceInstructions.h"
 
-#include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/PatternMatch.h"
@@ -69,19 +69,10 @@ Value *split(GetElementPtrInst &whole, const DataLayout &layout) {
 PreservedAnalyses SplitAddresses::run(Function &function,
                                       FunctionAnalysisManager &) {
   const DataLayout &layout = function.getDataLayout();
-  // Operands before their users.
-  for (BasicBlock *block : ReversePostOrderTraversal<Function *>(&function))
-    for (Instruction &instruction : make_early_inc_range(*block)) {
-      auto *whole = dyn_cast<GetElementPtrInst>(&instruction);
-      Value *parts = whole ? split(*whole, layout) : byShift(instruction);
-      if (!parts)
-        continue;
-      instruction.replaceAllUsesWith(parts);
-      instruction.eraseFromParent();
-    }
-  PreservedAnalyses kept;
-  kept.preserveSet<CFGAnalyses>();
-  return kept;
+  return replaceInstructions(function, [&](Instruction &instruction) {
+    auto *whole = dyn_cast<GetElementPtrInst>(&instruction);
+    return whole ? split(*whole, layout) : byShift(instruction);
+  });
 }
 
 } // namespace heed

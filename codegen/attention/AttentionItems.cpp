@@ -101,11 +101,16 @@ Value AttentionItems::chooseItemRows() {
   return select(equal(threads, index(1)), most, shared);
 }
 
-bool AttentionItems::asksForTiles() {
-  int64_t least = tiling.tiles.front().keyTile;
-  for (const AttentionTile &tile : tiling.rowTiles())
+/// Keys of the smallest of some register tiles.
+static int64_t leastKeys(ArrayRef<AttentionTile> tiles) {
+  int64_t least = tiles.front().keyTile;
+  for (const AttentionTile &tile : tiles)
     least = std::min(least, tile.keyTile);
-  return keyTiles.any(least);
+  return least;
+}
+
+bool AttentionItems::asksForTiles() {
+  return keyTiles.any(leastKeys(tiling.rowTiles()));
 }
 
 void AttentionItems::findRanges(AttentionItem &item) {
@@ -335,9 +340,7 @@ void AttentionItems::markChains(TileScoresOp scores, TileCombineOp combine) {
 void AttentionItems::overTiles(
     AttentionItem &item, Value from, Value to, ArrayRef<AttentionTile> tiles,
     int64_t step, llvm::function_ref<void(Value from, Value to)> body) {
-  int64_t least = tiles.front().keyTile;
-  for (const AttentionTile &tile : tiles)
-    least = std::min(least, tile.keyTile);
+  int64_t least = leastKeys(tiles);
   if (!keyTiles.any(least))
     return body(from, to);
   Value keys = ofSmallest(tiles, item.rows, &AttentionTile::keyTile);

@@ -223,12 +223,13 @@ private:
     // More than 128 are too many for any row.
     int64_t most = op->hasAttr(kShortChains) ? 32 : depth > 128 ? 64 : depth;
     auto [longStep, lastLong] = cutBy(most);
-    std::tie(step, lastStep) = std::pair(longStep, lastLong);
+    step = longStep;
+    lastStep = lastLong;
     if (op->hasAttr(kShortChains) && !op->hasAttr(kOftenBegins))
       return;
     Value begins = someRowBegins();
-    step = c.select(begins, fewStep, longStep);
-    lastStep = c.select(begins, lastFew, lastLong);
+    step = c.select(begins, fewStep, step);
+    lastStep = c.select(begins, lastFew, lastStep);
     // From minus half of what a score that matters will be, a chain stays half
     // as far from zero, and so do its roundings: as good as two chains, and
     // nothing goes through memory.

@@ -117,12 +117,8 @@ void PartTiles::decode(Value number, Value k0, Value k1, int64_t count) {
             decodedAt(0, p, k0, k));
         return;
       }
-      SmallVector<Value> w;
-      for (int64_t i = 0; i < turn; i += group.depth)
-        llvm::append_range(
-            w, codec.decode(weight.getWeights(),
-                            e.add(from, e.mul(e.div(e.add(k, i), group.depth),
-                                              group.bytes))));
+      SmallVector<Value> w =
+          codec.decodeSteps(weight.getWeights(), from, k, turn);
       for (size_t i = 0; i < w.size(); i += 2)
         for (auto [part, pairs] :
              llvm::enumerate(splitInParts(e, parts, w[i], w[i + 1])))

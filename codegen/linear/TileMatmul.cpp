@@ -333,12 +333,7 @@ void Matmul::decodePairs(Value number, Value k0, Value k1, int64_t count) {
       return e.add(e.mul(e.sub(k, k0), kPanel), p * depth * kPanel);
     };
     e.loop(k0, k1, turn, [&](Value k) {
-      SmallVector<Value> w;
-      for (int64_t i = 0; i < turn; i += group.depth)
-        llvm::append_range(
-            w, codec.decode(bytes,
-                            e.add(from, e.mul(e.div(e.add(k, i), group.depth),
-                                              group.bytes))));
+      SmallVector<Value> w = codec.decodeSteps(bytes, from, k, turn);
       for (size_t i = 0; i < w.size(); i += 2)
         Pairs{v}.store(Pairs{v}.of(w[i], w[i + 1]), to, place(e.add(k, i)));
     });

@@ -123,6 +123,17 @@ SmallVector<Value> WeightCodec::decode(Value bytes, Value at) {
   llvm_unreachable("all storage types are named above");
 }
 
+SmallVector<Value> WeightCodec::decodeSteps(Value bytes, Value panel, Value k,
+                                            int64_t count) {
+  SmallVector<Value> steps;
+  for (int64_t i = 0; i < count; i += layout.depth)
+    llvm::append_range(
+        steps,
+        decode(bytes, e.add(panel, e.mul(e.div(e.add(k, i), layout.depth),
+                                         layout.bytes))));
+  return steps;
+}
+
 WeightCodec::Integers WeightCodec::integers(Value bytes, Value at) {
   auto i8 = VectorType::get({64}, e.b.getI8Type());
   auto asBytes = [&](Value v) -> Value {

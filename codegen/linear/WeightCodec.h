@@ -32,6 +32,12 @@ public:
   /// The group at byte `at` of `bytes`: group().depth vectors, w[k, 0..16).
   llvm::SmallVector<mlir::Value> decode(mlir::Value bytes, mlir::Value at);
 
+  /// The vectors of `count` steps from k on, of whole groups, of the panel at
+  /// byte `panel`.
+  llvm::SmallVector<mlir::Value> decodeSteps(mlir::Value bytes,
+                                             mlir::Value panel, mlir::Value k,
+                                             int64_t count);
+
   /// A group of a block format in integers: w[k, j] = d[j] q[k, j] + m[j].
   struct Integers {
     /// 8 vectors of 64 signed bytes: q[4 g + i, j] at 4 j + i.

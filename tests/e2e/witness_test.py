@@ -39,25 +39,32 @@ class Witness(EndToEnd):
         self.assertEqual(done.returncode, 0, done.stdout.decode())
         self.assertIn("good  one thread gives the bits of 2", done.stdout.decode())
 
-    def test_a_towering_later_score_changes_no_bit(self):
-        # Rows from LATER on see a key whose score leaves all their other weights 0; rows before them share their register tiles.
-        heads, tokens, head, later = 1, 300, 64, 250
-        model = self.folder / "later.yaml"
-        model.write_text(plain_attentions(("kv <= q",), heads, head))
-        program = self.build(model, name="later")
+    def outputs(self, program, tokens, head, change):
+        """Elements of the output for random inputs of one head, and after `change` of {"q": elements, …}."""
         draw = random.Random(1)
         files = {name: self.folder / f"{name}.npy" for name in "qkv"}
         values = {name: [draw.gauss(0, 1) for _ in range(tokens * head)] for name in "qkv"}
-        outputs = []
-        for size in (1, 1000):
-            key = slice(later * head, (later + 1) * head)
-            values["k"][key] = [size * x for x in values["q"][key]]
+        found = []
+        for _ in range(2):
             for name, file in files.items():
-                write_npy(file, (heads, tokens, head), values[name], "f")
+                write_npy(file, (1, tokens, head), values[name], "f")
             run(program, "run", *words("--in", files), "--out", f"out={self.folder}/out.npy")
-            outputs.append(read_npy(self.folder / "out.npy").values)
-        self.assertTrue(outputs[0][:later * head] == outputs[1][:later * head])
-        self.assertNotEqual(outputs[0][later * head:], outputs[1][later * head:])
+            found.append(read_npy(self.folder / "out.npy").values)
+            change(values)
+        return found
+
+    def test_a_towering_later_score_changes_no_bit(self):
+        # Rows from LATER on see a key whose score leaves all their other weights 0; rows before them share their register tiles.
+        tokens, head, later = 300, 64, 250
+        model = self.folder / "later.yaml"
+        model.write_text(plain_attentions(("kv <= q",), heads=1, head=head))
+
+        def change(values):
+            key = slice(later * head, (later + 1) * head)
+            values["k"][key] = [1000 * x for x in values["q"][key]]
+        before, after = self.outputs(self.build(model, name="later"), tokens, head, change)
+        self.assertTrue(before[:later * head] == after[:later * head])
+        self.assertNotEqual(before[later * head:], after[later * head:])
 
     def test_a_model_that_looks_ahead_is_found(self):
         done = self.check(self.build("examples/tour/01-one-head.yaml"), "q", "kv")
@@ -92,21 +99,16 @@ class Witness(EndToEnd):
 
     def test_rows_of_another_tile_change_no_bit_in_bf16(self):
         # The last rows fill no register tile: those behind them, which tell whether the tile is computed in f32, are its own.
-        heads, tokens, head = 1, 394, 64
+        tokens, head = 394, 64
         model = self.folder / "half.yaml"
-        model.write_text(plain_attentions(("(q - kv) mod 2 == 0",), heads, head))
+        model.write_text(plain_attentions(("(q - kv) mod 2 == 0",), heads=1, head=head))
         program = self.build(model, "--target=znver5", "--numerics=bf16", "--emulate", name="half")
-        draw = random.Random(1)
-        files = {name: self.folder / f"{name}16.npy" for name in "qkv"}
-        values = {name: [draw.gauss(0, 1) for _ in range(tokens * head)] for name in "qkv"}
-        outputs = []
-        for size in (1, 3e38):
-            values["q"][288 * head:336 * head] = [size * (1 if x > 0 else -1) for x in values["q"][288 * head:336 * head]]
-            for name, file in files.items():
-                write_npy(file, (heads, tokens, head), values[name], "f")
-            run(program, "run", *words("--in", files), "--out", f"out={self.folder}/out16.npy")
-            outputs.append(read_npy(self.folder / "out16.npy").values)
-        self.assertTrue(outputs[0][336 * head:] == outputs[1][336 * head:])
+
+        def change(values):
+            rows = slice(288 * head, 336 * head)
+            values["q"][rows] = [3e38 if x > 0 else -3e38 for x in values["q"][rows]]
+        before, after = self.outputs(program, tokens, head, change)
+        self.assertTrue(before[336 * head:] == after[336 * head:])
 
 
 if __name__ == "__main__":
